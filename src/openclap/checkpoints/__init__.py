@@ -1,0 +1,1 @@
+"""The native checkpoint format, and adapters to others."""

@@ -1,0 +1,1 @@
+"""A trained model in use: embed, classify, windows over long audio."""

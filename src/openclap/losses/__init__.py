@@ -1,0 +1,1 @@
+"""Embeddings in, a scalar out; one file a loss."""

@@ -1,0 +1,1 @@
+"""Audio encoders, one file an architecture; each registers its names."""

@@ -1,0 +1,1 @@
+"""From a string to token ids, and the published prompts."""

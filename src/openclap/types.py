@@ -1,0 +1,120 @@
+"""The shapes that travel between rooms, in one place.
+
+Dimension names: batch, samples, views (crops of one clip), frames and mels (log-mel), tokens, dim (an encoder's width),
+embed (the shared space).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float32, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Waveform:
+    """Mono sound: float32 samples in [-1, 1] at a rate in Hz."""
+
+    samples: Float32[np.ndarray, " samples"]
+    sample_rate_hz: int
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / self.sample_rate_hz
+
+
+@dataclass(frozen=True, eq=False)
+class AudioBatch:
+    """Clips of one length, ready for the log-mel front-end.
+
+    Attributes:
+        waveforms: samples at the front-end's rate, after the length policy.
+        is_longer: which clips were longer than the model's window (feature fusion asks).
+    """
+
+    waveforms: Float[Tensor, "batch samples"]
+    is_longer: Bool[Tensor, " batch"]
+
+    def to(self, device: torch.device | str) -> AudioBatch:
+        """The same batch on a device."""
+        return replace(
+            self,
+            waveforms=self.waveforms.to(device, non_blocking=True),
+            is_longer=self.is_longer.to(device, non_blocking=True),
+        )
+
+    def __len__(self) -> int:
+        return len(self.waveforms)
+
+
+@dataclass(frozen=True, eq=False)
+class TextBatch:
+    """Tokenised texts, padded to one length; `attention_mask` is 1 for tokens and 0 for padding."""
+
+    input_ids: Int[Tensor, "batch tokens"]
+    attention_mask: Int[Tensor, "batch tokens"]
+
+    def to(self, device: torch.device | str) -> TextBatch:
+        """The same batch on a device."""
+        return replace(
+            self,
+            input_ids=self.input_ids.to(device, non_blocking=True),
+            attention_mask=self.attention_mask.to(device, non_blocking=True),
+        )
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+
+@dataclass(frozen=True, eq=False)
+class PairBatch:
+    """One contrastive batch: clip i belongs to text i.
+
+    Attributes:
+        audio: the clips.
+        text: one caption a clip.
+        caption_group: clips with the same number have the same caption text; they are positives of each other.
+        ids: the examples' ids, for messages.
+    """
+
+    audio: AudioBatch
+    text: TextBatch
+    caption_group: Int[Tensor, " batch"]
+    ids: tuple[str, ...]
+
+    def to(self, device: torch.device | str) -> PairBatch:
+        """The same batch on a device."""
+        return replace(
+            self,
+            audio=self.audio.to(device),
+            text=self.text.to(device),
+            caption_group=self.caption_group.to(device, non_blocking=True),
+        )
+
+    def __len__(self) -> int:
+        return len(self.audio)
+
+
+class EncoderOutput(NamedTuple):
+    """What an encoder gives, before projection: one vector a token, and one for the whole input."""
+
+    tokens: Float[Tensor, "batch tokens dim"]
+    pooled: Float[Tensor, "batch dim"]
+
+
+class ClapOutput(NamedTuple):
+    """What a CLAP model gives for a batch of pairs; both embeddings have unit length.
+
+    `logit_scale` is the multiplier itself, exp(parameter), clamped at 100; `logit_bias` is zero unless the loss
+    (SigLIP) learns one.
+    """
+
+    audio_embeds: Float[Tensor, "batch embed"]
+    text_embeds: Float[Tensor, "batch embed"]
+    logit_scale: Float[Tensor, ""]
+    logit_bias: Float[Tensor, ""]
