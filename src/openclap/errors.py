@@ -29,12 +29,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 
 class OpenclapError(Exception):
     """Base of all errors that openclap raises on purpose."""
 
     exit_code = 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Survive the way back from a loader's worker process: exceptions are pickled by their message only."""
+        return _rebuild, (type(self), str(self), self.__dict__)
 
 
 class ConfigError(OpenclapError, ValueError):
@@ -64,9 +69,6 @@ class AudioError(OpenclapError):
     def __init__(self, source: str | Path, reason: str) -> None:
         super().__init__(f"{source}: {reason}")
         self.source, self.reason = str(source), reason
-
-    def __reduce__(self) -> tuple[type[AudioError], tuple[str, str]]:
-        return type(self), (self.source, self.reason)  # survives the way back from a loader's worker process
 
 
 class AudioNotFoundError(AudioError):
@@ -160,3 +162,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if near:
         return f"; did you mean {' or '.join(map(repr, near))}?"
     return f"; known: {', '.join(names)}" if names else "; none is known"
+
+
+def _rebuild(cls: type[OpenclapError], message: str, state: dict[str, Any]) -> OpenclapError:
+    error = cls.__new__(cls)
+    error.args = (message,)
+    error.__dict__.update(state)
+    return error
