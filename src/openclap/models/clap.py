@@ -1,0 +1,148 @@
+"""The two-tower model: an audio encoder and a text encoder, each with a projection into one space of unit vectors."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from pydantic import Field
+from torch import Tensor, nn
+
+from openclap.config import Config
+from openclap.errors import ConfigError
+from openclap.models.encoder import AudioEncoder
+from openclap.models.layers.projection import ProjectionConfig, build_projection
+from openclap.models.zoo import audio_encoders, text_encoders
+from openclap.types import ClapOutput
+
+MAX_LOGIT_SCALE = math.log(100)
+
+
+class EncoderConfig(Config):
+    """Which encoder, and the options that differ from its defaults."""
+
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class ClapConfig(Config):
+    """A two-tower model.
+
+    Attributes:
+        audio: the audio encoder.
+        text: the text encoder.
+        embed_dim: width of the shared space.
+        projection: the heads, of one kind for both towers.
+        init_logit_scale: the log of the first inverse temperature.
+        init_logit_bias: the first bias of the logits, learnt from there (SigLIP starts at -10); None has none.
+    """
+
+    audio: EncoderConfig
+    text: EncoderConfig
+    embed_dim: int = Field(default=512, gt=0)
+    projection: ProjectionConfig = ProjectionConfig()
+    init_logit_scale: float = Field(default=math.log(1 / 0.07), ge=0, le=MAX_LOGIT_SCALE)
+    init_logit_bias: float | None = None
+
+
+class Clap(nn.Module):
+    """Sound and text to unit vectors of one space.
+
+    Args:
+        config: the towers; the weights start random.
+
+    Raises:
+        UnknownNameError: if an encoder's name is not registered.
+        ConfigError: if an encoder refuses its options.
+    """
+
+    logit_bias: Tensor
+
+    def __init__(self, config: ClapConfig) -> None:
+        super().__init__()
+        audio = audio_encoders.get(config.audio.name)(**config.audio.options)
+        text = text_encoders.get(config.text.name)(**config.text.options)
+        self.audio_encoder = cast("nn.Module", audio)
+        self.audio_projection = build_projection(config.projection, audio.dim, config.embed_dim)
+        self.text_encoder = cast("nn.Module", text)
+        self.text_projection = build_projection(config.projection, text.dim, config.embed_dim)
+        self.logit_scale = nn.Parameter(torch.tensor(config.init_logit_scale))
+        if config.init_logit_bias is None:
+            self.register_buffer("logit_bias", torch.zeros(()), persistent=False)
+        else:
+            self.logit_bias = nn.Parameter(torch.tensor(config.init_logit_bias))
+        self._resolved = config.model_copy(
+            update={
+                "audio": EncoderConfig(name=config.audio.name, options=audio.config.plain()),
+                "text": EncoderConfig(name=config.text.name, options=text.config.plain()),
+            }
+        )
+
+    def encode_audio(
+        self, features: Float[Tensor, "batch views frames mels"], is_longer: Bool[Tensor, " batch"] | None = None
+    ) -> Float[Tensor, "batch embed"]:
+        """`audio_embeds`: unit vectors of log-mel features, float32."""
+        pooled = self.audio_encoder(features, is_longer).pooled
+        return _unit(self.audio_projection(pooled))
+
+    def encode_text(
+        self, input_ids: Int[Tensor, "batch tokens"], attention_mask: Int[Tensor, "batch tokens"]
+    ) -> Float[Tensor, "batch embed"]:
+        """`text_embeds`: unit vectors of tokenised texts, float32."""
+        pooled = self.text_encoder(input_ids, attention_mask).pooled
+        return _unit(self.text_projection(pooled))
+
+    def forward(
+        self,
+        features: Float[Tensor, "batch views frames mels"],
+        is_longer: Bool[Tensor, " batch"] | None,
+        input_ids: Int[Tensor, "batch tokens"],
+        attention_mask: Int[Tensor, "batch tokens"],
+    ) -> ClapOutput:
+        """The embeddings of a batch of pairs, and what turns their cosines into logits."""
+        return ClapOutput(
+            audio_embeds=self.encode_audio(features, is_longer),
+            text_embeds=self.encode_text(input_ids, attention_mask),
+            # Clamped before exp, where the limit itself still has a gradient: a scale that reaches it can come back.
+            logit_scale=self.logit_scale.float().clamp(max=MAX_LOGIT_SCALE).exp(),
+            logit_bias=self.logit_bias.float(),
+        )
+
+    @torch.no_grad()
+    def clamp_logit_scale_(self) -> None:
+        """Put `logit_scale` back into [0, ln 100], as LAION-CLAP does after each optimiser step."""
+        self.logit_scale.clamp_(0, MAX_LOGIT_SCALE)
+
+    def resolved_config(self) -> ClapConfig:
+        """The config with every option of both encoders: it builds the same model under any later defaults."""
+        return self._resolved
+
+    def check_frontend(self, n_mels: int, frames: int) -> None:
+        """Make sure that a front-end's features fit the audio encoder.
+
+        Args:
+            n_mels: mel bins of the front-end.
+            frames: frames of one window of the front-end.
+
+        Raises:
+            ConfigError: if they do not fit; names both sides.
+        """
+        encoder = cast("AudioEncoder", self.audio_encoder)
+        name = self._resolved.audio.name
+        if encoder.n_mels is not None and n_mels != encoder.n_mels:
+            raise ConfigError(
+                f"frontend.mel.n_mels is {n_mels}, but audio encoder {name!r} needs {encoder.n_mels}: "
+                f"set frontend.mel.n_mels to {encoder.n_mels}, or the encoder's option n_mels to {n_mels}"
+            )
+        if encoder.max_frames is not None and frames > encoder.max_frames:
+            raise ConfigError(
+                f"the front-end makes {frames} frames of a window, but audio encoder {name!r} takes at most "
+                f"{encoder.max_frames}: set a shorter frontend.window_s or a longer frontend.mel.hop_length"
+            )
+
+
+def _unit(vectors: Float[Tensor, "batch embed"]) -> Float[Tensor, "batch embed"]:
+    return F.normalize(vectors.float(), dim=-1)
