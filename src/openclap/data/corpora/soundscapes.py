@@ -1,0 +1,163 @@
+"""Soundscapes: a corpus made by code, with captions that state what is heard, how often, how loud and in what order.
+
+It needs no download and no licence, and what is in each clip is known exactly: a model can be asked whether it heard
+three barks or two, and the dog before the bell or after it. It is no substitute for real sound.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import soundfile
+
+from openclap.config import Config, digest
+from openclap.data.corpus import CorpusInfo, corpora
+from openclap.data.manifest import Manifest, read_manifest
+from openclap.data.synthesis import scene as scenes
+from openclap.data.synthesis.source import sources
+from openclap.data.synthesis.wording import captions
+from openclap.errors import ConfigError
+
+SPLITS = ("train", "validation", "test")
+
+_VERSION = 1  # raise it when a change makes other sounds or captions: prepared folders are then made anew
+
+
+class SoundscapesConfig(Config):
+    """Settings of the corpus.
+
+    Attributes:
+        n_train: clips in the split "train".
+        n_validation: clips in the split "validation".
+        n_test: clips in the split "test".
+        seed: of everything drawn; each clip has its own generator, seeded by (seed, split, index).
+        sample_rate_hz: rate of the files.
+        duration_s: length of each clip.
+        single_fraction: share of clips that hold one source alone, spread evenly over the sources.
+        sources: labels to use; empty for all.
+        audio_format: file format; 16 bits either way.
+    """
+
+    n_train: int = 1200
+    n_validation: int = 100
+    n_test: int = 200
+    seed: int = 0
+    sample_rate_hz: int = 16000
+    duration_s: float = 5.0
+    single_fraction: float = 0.4
+    sources: tuple[str, ...] = ()
+    audio_format: Literal["flac", "wav"] = "flac"
+
+    def size(self, split: str) -> int:
+        """How many clips a split has."""
+        return {"train": self.n_train, "validation": self.n_validation, "test": self.n_test}[split]
+
+
+def render(config: SoundscapesConfig, split: str, index: int) -> tuple[scenes.Scene, tuple[str, ...]]:
+    """The clip `index` of a split and its captions: a pure function of its arguments (`n_…` do not matter)."""
+    rng = np.random.default_rng([_VERSION, config.seed, SPLITS.index(split), index])
+    labels = config.sources or tuple(sources.names())
+    # Evenly spaced singles: their count passes a whole number at this index.
+    before, after = int(index * config.single_fraction), int((index + 1) * config.single_fraction)
+    if after > before:
+        made = scenes.single(rng, labels[before % len(labels)], config.sample_rate_hz, config.duration_s)
+    else:
+        made = scenes.scene(rng, labels, config.sample_rate_hz, config.duration_s)
+    return made, captions(rng, made)
+
+
+class Soundscapes:
+    """The registered corpus "soundscapes"."""
+
+    info = CorpusInfo(
+        name="soundscapes",
+        title="Scenes of synthetic sounds whose captions state what is heard, how often, how loud and in what order",
+        licence="CC0-1.0",
+    )
+
+    def prepare(self, out: Path, **options: Any) -> Manifest:
+        """The manifest of the corpus, after its clips and `manifest.jsonl` have been put into `out`.
+
+        Args:
+            out: the folder to make; one prepared earlier with the same options is used as it is.
+            **options: fields of `SoundscapesConfig`.
+
+        Raises:
+            ConfigError: if an option is wrong, or `out` holds something else.
+        """
+        config = _checked(SoundscapesConfig.read(options, origin="corpus soundscapes"))
+        stamp = {"corpus": self.info.name, "version": _VERSION, "options": config.plain()}
+        if not _is_prepared(out, stamp):
+            _clear(out)
+            rows = [row for split in SPLITS for row in _write_split(out, config, split)]
+            text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            (out / "manifest.jsonl").write_text(text, encoding="utf-8")
+            # The stamp comes last: a folder that has it is complete.
+            (out / "corpus.json").write_text(json.dumps(stamp, indent=2) + "\n", encoding="utf-8")
+        return read_manifest(out / "manifest.jsonl")
+
+
+corpora.add("soundscapes", Soundscapes())
+
+
+def _write_split(out: Path, config: SoundscapesConfig, split: str) -> list[dict[str, Any]]:
+    (out / split).mkdir(parents=True, exist_ok=True)
+    rows = []
+    for index in range(config.size(split)):
+        made, texts = render(config, split, index)
+        path = f"{split}/{index:05d}.{config.audio_format}"
+        soundfile.write(out / path, made.samples, config.sample_rate_hz, subtype="PCM_16")
+        rows.append(_row(path, split, made, texts))
+    return rows
+
+
+def _row(path: str, split: str, made: scenes.Scene, texts: Sequence[str]) -> dict[str, Any]:
+    return {
+        "audio": path,
+        "captions": list(texts),
+        "labels": list(made.labels),
+        "split": split,
+        "kind": made.kind,
+        "events": [event.plain() for event in made.events],
+        "reverberation_s": round(made.reverberation_s, 3),
+        "source": "soundscapes",
+        "license": "CC0-1.0",
+    }
+
+
+def _checked(config: SoundscapesConfig) -> SoundscapesConfig:
+    for label in config.sources:
+        sources.get(label)
+    if config.duration_s < 3 or config.sample_rate_hz < 8000:
+        raise ConfigError(
+            f"corpus soundscapes: duration_s is {config.duration_s} and sample_rate_hz {config.sample_rate_hz}, but "
+            "three events in order need at least 3 s, and the sounds at least 8000 Hz"
+        )
+    if not 0 <= config.single_fraction <= 1:
+        raise ConfigError(f"corpus soundscapes: single_fraction is {config.single_fraction}, but a share is 0 to 1")
+    return config
+
+
+def _is_prepared(out: Path, stamp: dict[str, Any]) -> bool:
+    try:
+        return digest(json.loads((out / "corpus.json").read_text(encoding="utf-8"))) == digest(stamp)
+    except (OSError, ValueError):
+        return False
+
+
+def _clear(out: Path) -> None:
+    """Make room in `out`, which may only hold what this corpus has put there."""
+    ours = {"corpus.json", "manifest.jsonl", *SPLITS}
+    others = sorted(entry.name for entry in out.iterdir() if entry.name not in ours) if out.is_dir() else []
+    if others:
+        raise ConfigError(f"{out} holds {others[0]!r}, which is not of the corpus soundscapes: give an empty folder")
+    for name in SPLITS:
+        shutil.rmtree(out / name, ignore_errors=True)
+    for name in ("corpus.json", "manifest.jsonl"):
+        (out / name).unlink(missing_ok=True)
+    out.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,1 @@
+"""Plausible sounds made by code: sources, scenes that mix them, and captions that state what is heard."""

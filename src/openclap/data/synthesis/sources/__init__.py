@@ -1,0 +1,1 @@
+"""One module a family of sounds; each registers its sources when imported."""
