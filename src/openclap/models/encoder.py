@@ -17,19 +17,23 @@ from openclap.types import EncoderOutput
 
 @runtime_checkable
 class AudioEncoder(Protocol):
-    """Features to tokens and one pooled vector.
+    """Features to tokens and one pooled vector; the properties may be plain attributes."""
 
-    Attributes:
-        dim: width of the tokens and of the pooled vector.
-        n_mels: how many mel bins the features must have; None takes any number.
-        max_frames: the most frames a clip may have; None takes any number.
-        config: every option that builds this encoder again.
-    """
+    @property
+    def dim(self) -> int:
+        """Width of the tokens and of the pooled vector."""
 
-    dim: int
-    n_mels: int | None
-    max_frames: int | None
-    config: Config
+    @property
+    def n_mels(self) -> int | None:
+        """How many mel bins the features must have; None takes any number."""
+
+    @property
+    def max_frames(self) -> int | None:
+        """The most frames a clip may have; None takes any number."""
+
+    @property
+    def config(self) -> Config:
+        """Every option that builds this encoder again."""
 
     def __call__(
         self, features: Float[Tensor, "batch views frames mels"], is_longer: Bool[Tensor, " batch"] | None = None
@@ -40,19 +44,23 @@ class AudioEncoder(Protocol):
 
 @runtime_checkable
 class TextEncoder(Protocol):
-    """Token ids to token vectors and one pooled vector.
+    """Token ids to token vectors and one pooled vector; the properties may be plain attributes."""
 
-    Attributes:
-        dim: width of the tokens and of the pooled vector.
-        max_tokens: the most tokens a text may have.
-        vocab_size: how many token ids there are.
-        config: every option that builds this encoder again.
-    """
+    @property
+    def dim(self) -> int:
+        """Width of the tokens and of the pooled vector."""
 
-    dim: int
-    max_tokens: int
-    vocab_size: int
-    config: Config
+    @property
+    def max_tokens(self) -> int:
+        """The most tokens a text may have."""
+
+    @property
+    def vocab_size(self) -> int:
+        """How many token ids there are."""
+
+    @property
+    def config(self) -> Config:
+        """Every option that builds this encoder again."""
 
     def __call__(
         self, input_ids: Int[Tensor, "batch tokens"], attention_mask: Int[Tensor, "batch tokens"]
