@@ -1,0 +1,254 @@
+"""One manifest type behind every form in which sounds and their captions come.
+
+Forms that `read_manifest` takes
+    FOLDER       every sound below it. `x.wav` is described by `x.txt` (one caption a line) or `x.json` (an object with
+                 the columns below, or {"text": [...], "tag": [...]} as in LAION's WebDataset files). Where no sound has
+                 such a sidecar, the folder that it lies in is its label (`dog_bark/1.wav`: "dog bark"). A folder that
+                 holds manifest.jsonl, manifest.csv, metadata.jsonl or metadata.csv is read as that file.
+    .csv .tsv    a header, and a row a clip. A list in a cell is JSON (`["a", "b"]`); labels may also be `a|b` or `a;b`.
+    .jsonl       an object a line. A list is a JSON list; a text is one caption or one label.
+    .parquet     a row a clip (extra `train`); paths, not sound inside the table.
+
+Columns: the first of these that a row has, in any case; the rest of the row is kept in `extra`
+    audio        audio path file filename file_name filepath file_path audio_path audio_file audio_filepath (required)
+    captions     captions caption caption_1..caption_N text texts sentence sentences title description
+    labels       labels label tags tag categories category classes class
+    id           id; by default the path, with `#t=3,8` for a time range
+    split        split
+    fold         fold, a whole number
+    start_s      start_s start offset, in seconds from the beginning of the file
+    duration_s   duration_s, in seconds; also duration where there is a start (alone, it mostly states the file's length)
+    end_s        end_s end, in seconds from the beginning of the file, where there is a start and no duration
+    license      license licence
+    credit       credit
+    source       source
+    `ColumnConfig(audio="clip", captions=("en", "de"))` names other columns, and wins over these.
+
+Rules
+    Paths are relative to the manifest's folder, or to `audio_root`. `..` and absolute paths are allowed: a manifest may
+    point at any sound on this machine.
+    Rows of the same audio, time range, split and fold become one Example with all their captions and labels; of the
+    other columns the first row's values stay. The same audio in two splits gives two Examples, which
+    `openclap data check` reports as leakage.
+    Text is UTF-8. White space inside captions and labels is folded, and empty ones are dropped.
+    Clips with neither caption nor label are read (they can be embedded); training refuses them.
+    Every problem has its line number (a row's number in Parquet), and the first several are shown together.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from openclap.config import digest
+from openclap.data.columns import SYNONYMS, ColumnConfig, check_columns, read_values, resolve_columns
+from openclap.data.example import Example
+from openclap.data.problems import Problems
+from openclap.data.readers import FOLDER_MANIFESTS, Row, read_folder, read_rows
+from openclap.data.where import select_examples
+from openclap.errors import ManifestError
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Examples, and where they were read.
+
+    Attributes:
+        path: the file or folder.
+        root: what the audio paths are relative to.
+        examples: in the order of the file.
+    """
+
+    path: Path
+    root: Path
+    examples: tuple[Example, ...]
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def __iter__(self) -> Iterator[Example]:
+        return iter(self.examples)
+
+    def select(self, **where: Any) -> Manifest:
+        """The part of this manifest that fits every filter (`where.select_examples` says which there are).
+
+        Raises:
+            ConfigError: for an unknown key.
+            ManifestError: if nothing is left.
+        """
+        chosen = select_examples(self.examples, where)
+        if not chosen:
+            left = f"where {dict(where)} leaves none of its {len(self)} clips"
+            raise ManifestError(self.path, left + self._hint(where))
+        return replace(self, examples=tuple(chosen))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 hex over all that the examples say, with paths relative to the root; the sound itself is not read."""
+        return digest(json.loads(json.dumps([_plain(example, self.root) for example in self.examples], default=str)))
+
+    def _hint(self, where: Mapping[str, Any]) -> str:
+        for key in ("split", "source", "fold"):
+            if key in where:
+                return f"; {key} is one of {sorted({str(getattr(example, key)) for example in self.examples})}"
+        return ""
+
+
+def read_manifest(
+    path: str | Path,
+    *,
+    columns: ColumnConfig | None = None,
+    where: Mapping[str, Any] | None = None,
+    audio_root: str | Path | None = None,
+    check_files: bool = True,
+) -> Manifest:
+    """The manifest at `path`: a folder, or a .csv, .tsv, .jsonl or .parquet file, as this module describes them.
+
+    Args:
+        path: the folder or file.
+        columns: names for columns that the synonyms do not find.
+        where: filters, as `Manifest.select` takes them.
+        audio_root: what relative audio paths start from; the manifest's own folder by default.
+        check_files: report audio files that are not there (of the selected clips).
+
+    Raises:
+        ManifestError: if it is missing, broken, or selects nothing; `.line` is that of the first problem.
+        ConfigError: for an unknown key in `where`.
+    """
+    path = _find(Path(path))
+    root = Path(audio_root) if audio_root is not None else (path if path.is_dir() else path.parent)
+    reading = _Reading(path, root, columns or ColumnConfig())
+    for row in read_folder(path, reading.problems) if path.is_dir() else read_rows(path, reading.problems):
+        reading.take(row)
+    manifest = Manifest(path, root, reading.examples())
+    if where:
+        manifest = manifest.select(**where)
+    if check_files:
+        reading.check_files(manifest.examples)
+    return manifest
+
+
+def write_manifest(manifest: Manifest, path: str | Path) -> None:
+    """Write `manifest` as JSON Lines, with audio paths relative to the folder of `path`; complete or not at all.
+
+    `read_manifest(path)` gives the same examples again (a key of `extra` that has the name of a field is left out).
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with partial.open("w", encoding="utf-8") as file:
+        for example in manifest:
+            file.write(json.dumps(_plain(example, path.parent), ensure_ascii=False, default=str) + "\n")
+    partial.replace(path)
+
+
+def _find(path: Path) -> Path:
+    """The manifest that `path` stands for: itself, or one that lies in the folder."""
+    if not path.exists():
+        raise ManifestError(path, "there is no such file or folder")
+    if path.is_dir():
+        return next((path / name for name in FOLDER_MANIFESTS if (path / name).is_file()), path)
+    return path
+
+
+class _Reading:
+    """Rows merging into examples, with the line at which each audio was first seen."""
+
+    def __init__(self, path: Path, root: Path, config: ColumnConfig) -> None:
+        self.problems = Problems(path)
+        self._path, self._root, self._config = path, root, config
+        self._columns: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {}
+        self._found: dict[tuple[str, float, float | None, str | None, int | None], Example] = {}
+        self._lines: dict[Path, int | None] = {}
+
+    def take(self, row: Row) -> None:
+        """Merge one row into the examples."""
+        names = tuple(row.values)
+        if names not in self._columns:
+            self._columns[names] = resolve_columns(self._config, names)
+        columns = self._columns[names]
+        if row.audio is not None:
+            columns = {field: names for field, names in columns.items() if field != "audio"}
+        elif "audio" not in columns:
+            reason = f"has no audio column (as {', '.join(SYNONYMS['audio'][:5])}), only {', '.join(names)}"
+            self.problems.add(row.line, f"{reason}: say which it is with columns.audio")
+            return
+        values = read_values(row.values, columns, line=row.line, cells=row.cells, problems=self.problems)
+        name = values.pop("audio", row.audio)
+        if name is None:
+            return  # noted by read_values
+        name = _relative(name, self._root)
+        example = Example(**{"id": ""} | values, audio=self._root / name)
+        key = (name, example.start_s, example.duration_s, example.split, example.fold)
+        self._found[key] = _join(self._found[key], example) if key in self._found else example
+        self._lines.setdefault(example.audio, row.line)
+
+    def examples(self) -> tuple[Example, ...]:
+        """All examples, once nothing is wrong with any row."""
+        named = Problems(self._path)
+        present = list(dict.fromkeys(name for names in self._columns for name in names))
+        check_columns(self._config, present, named)
+        named.raise_if_any()  # a wrong column name makes every other message misleading
+        found: dict[str, Example] = {}
+        for (name, *_), example in self._found.items():
+            own = example.id or _default_id(name, example, found)
+            if own in found:
+                reason = f"id {own!r} is that of another clip already, {found[own].audio}"
+                self.problems.add(self._lines[example.audio], reason)
+            found[own] = replace(example, id=own)
+        self.problems.raise_if_any()
+        if not found:
+            raise ManifestError(self._path, "holds no clips")
+        return tuple(found.values())
+
+    def check_files(self, examples: tuple[Example, ...]) -> None:
+        """Raise for audio files that are not there."""
+        for audio in dict.fromkeys(example.audio for example in examples):
+            if not audio.is_file():
+                self.problems.add(self._lines[audio], f"there is no audio file {audio}")
+        self.problems.raise_if_any()
+
+
+def _join(first: Example, second: Example) -> Example:
+    captions = tuple(dict.fromkeys(first.captions + second.captions))
+    labels = tuple(dict.fromkeys(first.labels + second.labels))
+    return replace(first, captions=captions, labels=labels)
+
+
+def _relative(name: str, root: Path) -> str:
+    """The audio's path from the root where it lies below it, without `.` and `a/..` steps, with forward slashes."""
+    path = Path(os.path.normpath(name))
+    if path.is_absolute() and path.is_relative_to(root.absolute()):
+        path = path.relative_to(root.absolute())
+    return path.as_posix()
+
+
+def _default_id(name: str, example: Example, taken: Container[str]) -> str:
+    """The path, with the time range as a W3C media fragment, and a number where another split has the same clip."""
+    own = name
+    if example.start_s or example.duration_s is not None:
+        end = "" if example.duration_s is None else f",{example.start_s + example.duration_s:g}"
+        own = f"{name}#t={example.start_s:g}{end}"
+    numbered = (f"{own}#{count}" for count in itertools.count(2))
+    return next(candidate for candidate in itertools.chain([own], numbered) if candidate not in taken)
+
+
+def _plain(example: Example, root: Path) -> dict[str, Any]:
+    """A row that reads back as `example`: empty fields are left out, unless a synonym in `extra` would step in."""
+    row: dict[str, Any] = {"id": example.id, "audio": Path(os.path.relpath(example.audio, root)).as_posix()}
+    row |= {"captions": list(example.captions), "labels": list(example.labels)}
+    taken = {name.casefold() for name in example.extra}
+    for field in ("split", "fold", "start_s", "duration_s", "license", "credit", "source"):
+        value = getattr(example, field)
+        if value != _DEFAULTS[field] or taken.intersection(SYNONYMS[field]):
+            row[field] = value
+    return row | {name: value for name, value in example.extra.items() if name not in row}
+
+
+_DEFAULTS = {field.name: field.default for field in fields(Example)}
