@@ -1,0 +1,40 @@
+"""Symmetric InfoNCE: each sound picks its caption out of the batch, and each caption its sound.
+
+CLIP (arXiv 2103.00020, figure 3) and LAION-CLAP (arXiv 2211.06687, section 2) take the pairs as the only positives.
+Captions repeat, most of all when they come from labels, and then a negative would be as right as the positive. So the
+target here spreads over all pairs with the same caption, as in supervised contrastive learning (2004.11362, eq. 2).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from openclap.losses.base import losses, pair_logits, positives
+from openclap.types import ClapOutput
+
+
+@losses.register("infonce")
+def info_nce(output: ClapOutput, caption_group: Int[Tensor, " batch"] | None = None) -> Float[Tensor, ""]:
+    """Mean cross-entropy of both directions against targets that are uniform over the positives.
+
+    With z = logit_scale · A Tᵀ, and P(i) the set of pairs with the caption of pair i (i itself among them):
+
+        A→T = -1/B Σᵢ 1/|P(i)| Σ_{j∈P(i)} log softmaxⱼ(zᵢ·)        T→A = the same of zᵀ        loss = (A→T + T→A) / 2
+
+    Gradient: ∂A→T/∂zᵢⱼ = (softmaxⱼ(zᵢ·) - [j∈P(i)]/|P(i)|) / B. Negatives are pushed away, by their softmax.
+    The positives of a row are together pulled closer by the share that negatives hold, and are evened out among
+    themselves: one is pushed down only while it alone takes more than 1/|P(i)|. So a duplicate never acts as a
+    negative: copies of a text have equal logits and are all pulled closer, until negatives hold nothing.
+
+    When all captions differ this is cross-entropy with the diagonal as the classes. `logit_bias` cancels out.
+    """
+    logits = pair_logits(output)
+    if caption_group is None:
+        diagonal = torch.arange(len(logits), device=logits.device)
+        return (F.cross_entropy(logits, diagonal) + F.cross_entropy(logits.T, diagonal)) / 2
+    targets = positives(caption_group, output).float()
+    targets /= targets.sum(dim=1, keepdim=True)  # symmetric, because all pairs of one caption have as many positives
+    return (F.cross_entropy(logits, targets) + F.cross_entropy(logits.T, targets)) / 2

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from openclap.losses.contrastive import info_nce
+from openclap.types import ClapOutput
+
+
+def pairs(batch: int = 6, embed: int = 8, scale: float = 5.0, seed: int = 0) -> ClapOutput:
+    generator = torch.Generator().manual_seed(seed)
+    audio, text = (F.normalize(torch.randn(batch, embed, generator=generator), dim=-1) for _ in range(2))
+    return ClapOutput(audio, text, torch.tensor(scale), torch.tensor(0.0))
+
+
+def from_logits(logits: Tensor) -> ClapOutput:
+    """An output whose logits are exactly these: audio vectors are the rows, text vectors the axes."""
+    return ClapOutput(logits, torch.eye(len(logits)), torch.tensor(1.0), torch.tensor(0.0))
+
+
+def logit_gradient(logits: Tensor, groups: Tensor | None) -> Tensor:
+    leaf = logits.clone().requires_grad_()
+    info_nce(from_logits(leaf), groups).backward()
+    assert leaf.grad is not None
+    return leaf.grad
+
+
+def test_a_two_by_two_case_computed_by_hand() -> None:
+    loss = info_nce(from_logits(torch.tensor([[2.0, 0.0], [1.0, 3.0]])))
+    a_to_t = (math.log(1 + math.exp(-2)) + math.log(1 + math.exp(-2))) / 2  # row 0: 2 against 0; row 1: 3 against 1
+    t_to_a = (math.log(1 + math.exp(-1)) + math.log(1 + math.exp(-3))) / 2  # column 0: 2 against 1; column 1: 3, 0
+    assert loss.item() == pytest.approx((a_to_t + t_to_a) / 2, abs=1e-6)  # float32 rounding
+
+
+def test_with_different_captions_it_is_cross_entropy_both_ways() -> None:
+    output = pairs()
+    logits = output.logit_scale * output.audio_embeds @ output.text_embeds.T
+    expected = (F.cross_entropy(logits, torch.arange(6)) + F.cross_entropy(logits.T, torch.arange(6))) / 2
+    assert info_nce(output).item() == pytest.approx(expected.item(), abs=1e-6)
+    assert info_nce(output, torch.tensor([4, 0, 7, 1, 2, 9])).item() == pytest.approx(expected.item(), abs=1e-6)
+
+
+def test_the_gradient_is_softmax_minus_target_in_both_directions() -> None:
+    logits = torch.randn(5, 5, generator=torch.Generator().manual_seed(1))
+    groups = torch.tensor([0, 1, 0, 2, 1])
+    target = (groups[:, None] == groups[None, :]).float()
+    target /= target.sum(1, keepdim=True)
+    a_to_t = (logits.softmax(1) - target) / 5
+    t_to_a = (logits.softmax(0) - target.T) / 5
+    torch.testing.assert_close(logit_gradient(logits, groups), (a_to_t + t_to_a) / 2, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("groups", [None, torch.tensor([0, 1, 1, 2])])
+def test_both_towers_and_the_scale_get_the_gradient_that_finite_differences_give(groups: Tensor | None) -> None:
+    output = pairs(batch=4, embed=3)
+    for position in range(3):
+        values = [value.clone() for value in output]
+        values[position].requires_grad_()
+        info_nce(ClapOutput(*values), groups).backward()
+        given = values[position].grad
+        assert given is not None
+        direction = torch.randn(given.shape, generator=torch.Generator().manual_seed(position))
+        step = 1e-2  # float32: smaller steps drown in rounding, larger ones in curvature
+        ahead, behind = ([value.detach().clone() for value in output] for _ in range(2))
+        ahead[position] += step * direction
+        behind[position] -= step * direction
+        slope = (info_nce(ClapOutput(*ahead), groups) - info_nce(ClapOutput(*behind), groups)) / (2 * step)
+        assert slope.item() == pytest.approx((given * direction).sum().item(), rel=0.02, abs=1e-3)
+
+
+def test_each_direction_alone_moves_both_towers() -> None:
+    # A loss that trains one direction only (softmax over texts) leaves columns unnormalised: their sums would not be 0.
+    gradient = logit_gradient(torch.randn(6, 6, generator=torch.Generator().manual_seed(2)), None)
+    softmax_rows_only = gradient.sum(dim=1)
+    softmax_columns_only = gradient.sum(dim=0)
+    assert softmax_rows_only.abs().max() > 1e-3
+    assert softmax_columns_only.abs().max() > 1e-3
+    assert gradient.sum().abs() < 1e-6  # both directions together only move probability around
+
+
+def test_copies_of_a_caption_are_all_pulled_closer_while_a_negative_holds_anything() -> None:
+    # Clips 0, 1 and 2 have the same text, so their columns are equal; clip 3 is the negative.
+    column = torch.tensor([[0.2], [0.2], [0.2], [0.1]])
+    logits = torch.cat([column, column, column, torch.tensor([[0.5], [0.5], [0.5], [0.9]])], dim=1)
+    gradient = logit_gradient(logits, torch.tensor([0, 0, 0, 1]))
+    assert (gradient[:3, :3] < 0).all()
+    assert (gradient[:3, 3] > 0).all()
+    assert (gradient[3, :3] > 0).all()
+
+
+def test_copies_taken_as_negatives_would_be_pushed_away() -> None:
+    logits = torch.zeros(4, 4)
+    assert logit_gradient(logits, None)[0, 1] > 0
+    assert logit_gradient(logits, torch.tensor([0, 0, 1, 2]))[0, 1] < 0
+
+
+def test_when_every_caption_is_the_same_equal_logits_are_the_optimum() -> None:
+    gradient = logit_gradient(torch.full((4, 4), 3.0), torch.zeros(4, dtype=torch.int64))
+    assert gradient.abs().max() < 1e-7
+
+
+def test_the_order_of_the_pairs_does_not_matter() -> None:
+    output, groups = pairs(), torch.tensor([0, 1, 2, 0, 1, 3])
+    order = torch.tensor([3, 5, 0, 2, 1, 4])
+    shuffled = ClapOutput(output.audio_embeds[order], output.text_embeds[order], output.logit_scale, output.logit_bias)
+    assert info_nce(shuffled, groups[order]).item() == pytest.approx(info_nce(output, groups).item(), abs=1e-6)
+
+
+def test_swapping_the_towers_does_not_matter() -> None:
+    output, groups = pairs(), torch.tensor([0, 1, 2, 0, 1, 3])
+    swapped = ClapOutput(output.text_embeds, output.audio_embeds, output.logit_scale, output.logit_bias)
+    assert info_nce(swapped, groups).item() == pytest.approx(info_nce(output, groups).item(), abs=1e-6)
