@@ -1,0 +1,71 @@
+"""What a run minimises: the protocol that the training loop knows, and the registry of objectives.
+
+The loop knows nothing of contrast or masks, and an objective knows nothing of devices, ranks or files. A new objective
+is one file in this package that registers a factory: `factory(loss, **options) -> Objective`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor
+
+from openclap.config import Config
+from openclap.errors import ConfigError
+from openclap.losses.base import PairLoss, losses
+from openclap.models.clap import Clap
+from openclap.registry import Registry
+from openclap.types import PairBatch
+
+
+class Objective(Protocol):
+    """A batch to what is minimised."""
+
+    def __call__(
+        self, model: Clap, features: Float[Tensor, "batch views frames mels"], batch: PairBatch
+    ) -> dict[str, Tensor]:
+        """Scalars of the batch, float32: "loss", which carries the gradient, and named parts to log, which need not.
+
+        Args:
+            model: both towers; in training mode while it trains, in evaluation mode for validation.
+            features: log-mel of `batch.audio`.
+            batch: the pairs, on the model's device.
+        """
+        ...
+
+
+class ObjectiveConfig(Config):
+    """Which objective.
+
+    Attributes:
+        name: a registered objective.
+        loss: the registered loss between audio and text embeddings, "infonce" or "siglip".
+        options: what the objective takes besides.
+    """
+
+    name: str = "contrastive"
+    loss: str = "infonce"
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+ObjectiveFactory = Callable[..., Objective]
+
+objectives: Registry[ObjectiveFactory] = Registry("objective", "openclap.training.objectives")
+
+
+def build_objective(config: ObjectiveConfig) -> Objective:
+    """The objective that `config` names.
+
+    Raises:
+        UnknownNameError: if the objective or its loss is not registered.
+        ConfigError: if the objective does not take an option.
+    """
+    factory = objectives.get(config.name)
+    loss: PairLoss = losses.get(config.loss)
+    try:
+        return factory(loss, **config.options)
+    except TypeError as error:
+        raise ConfigError(f"objective.options do not fit the objective {config.name!r}: {error}") from error

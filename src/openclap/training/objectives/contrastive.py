@@ -1,0 +1,45 @@
+"""The objective of CLAP (arXiv 2211.06687, section 3.1): a clip finds its text among the batch's, and the reverse."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from openclap.losses.base import PairLoss
+from openclap.models.clap import Clap
+from openclap.training.metrics import in_batch_accuracy
+from openclap.training.objectives.base import objectives
+from openclap.types import PairBatch
+
+
+@objectives.register("contrastive")
+class ContrastiveObjective:
+    """A pair loss over the embeddings of one batch.
+
+    The batch is what a clip is contrasted with. Under gradient accumulation each micro-batch is a batch of its own:
+    accumulating makes the gradient less noisy, and gives no clip more negatives.
+
+    Args:
+        loss: embeddings and caption groups to a scalar.
+    """
+
+    def __init__(self, loss: PairLoss) -> None:
+        self.loss = loss
+
+    def __call__(
+        self, model: Clap, features: Float[Tensor, "batch views frames mels"], batch: PairBatch
+    ) -> dict[str, Tensor]:
+        """The loss, in-batch accuracies both ways, and the logit scale."""
+        output = model(features, batch.audio.is_longer, batch.text.input_ids, batch.text.attention_mask)
+        with torch.autocast(features.device.type, enabled=False):  # the logits' matrix product stays in float32
+            loss = self.loss(output, batch.caption_group)
+            audio_to_text, text_to_audio = in_batch_accuracy(
+                output.audio_embeds, output.text_embeds, batch.caption_group
+            )
+        return {
+            "loss": loss,
+            "audio_to_text_accuracy": audio_to_text,
+            "text_to_audio_accuracy": text_to_audio,
+            "logit_scale": output.logit_scale.detach(),
+        }
