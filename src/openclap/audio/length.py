@@ -1,0 +1,63 @@
+"""Clips of any length to one length: repeat-pad, repeat or zero-pad what is short; crop what is long."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+
+from openclap.config import Config
+
+
+class LengthConfig(Config):
+    """How a clip gets the model's length.
+
+    Attributes:
+        short: "repeat-pad" repeats the clip as often as it fits whole, then adds zeros (LAION-CLAP's `repeatpad`);
+            "repeat" repeats it and cuts the last repeat (MS-CLAP); "zero-pad" adds zeros.
+        crop: which part of a long clip is taken when there is no randomness: its "first", or its "centre".
+    """
+
+    short: Literal["repeat-pad", "repeat", "zero-pad"] = "repeat-pad"
+    crop: Literal["first", "centre"] = "first"
+
+
+def fit_length(
+    samples: Float32[np.ndarray, " samples"],
+    n_samples: int,
+    config: LengthConfig,
+    generator: torch.Generator | None = None,
+) -> Float32[np.ndarray, " fitted"]:
+    """The clip with exactly `n_samples` samples; the very same array if it has them already.
+
+    Args:
+        samples: a clip, not empty.
+        n_samples: the length to give it.
+        config: how.
+        generator: a longer clip is cropped at a place drawn from it, all places alike; None takes `config.crop`.
+
+    Raises:
+        ValueError: if the clip is empty or the length not positive.
+    """
+    if len(samples) == 0 or n_samples <= 0:
+        raise ValueError(f"a clip of {len(samples)} samples cannot be given {n_samples}")
+    surplus = len(samples) - n_samples
+    if surplus == 0:
+        return samples
+    if surplus > 0:
+        start = _crop_start(surplus, config, generator)
+        return samples[start : start + n_samples]
+    if config.short == "repeat":
+        return np.resize(samples, n_samples)  # tiles, then cuts
+    repeats = n_samples // len(samples) if config.short == "repeat-pad" else 1
+    fitted = np.zeros(n_samples, np.float32)
+    fitted[: repeats * len(samples)] = np.tile(samples, repeats)
+    return fitted
+
+
+def _crop_start(surplus: int, config: LengthConfig, generator: torch.Generator | None) -> int:
+    if generator is not None:
+        return int(torch.randint(surplus + 1, (), generator=generator))
+    return surplus // 2 if config.crop == "centre" else 0

@@ -1,0 +1,82 @@
+"""Where sound comes from: the kinds of source, their names in messages, and encoded ones as an open file."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, TypeAlias
+
+import numpy as np
+from torch import Tensor
+
+from openclap.errors import AudioDecodeError, AudioFormatError, AudioNotFoundError, EmptyAudioError
+from openclap.types import Waveform
+
+AudioSource: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | np.ndarray[Any, Any] | Tensor | Waveform
+"""A path, an encoded file's bytes, an open binary file, samples as an array, or a waveform."""
+
+
+def source_name(source: AudioSource) -> str:
+    """What stands for a source in messages: its path, or "<bytes>", "<array>", "<waveform>", "<file>"."""
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return "<bytes>"
+    if isinstance(source, np.ndarray | Tensor):
+        return "<array>"
+    if isinstance(source, Waveform):
+        return "<waveform>"
+    name = getattr(source, "name", None)
+    return name if isinstance(name, str) else "<file>"
+
+
+@contextmanager
+def opened(source: AudioSource) -> Iterator[BinaryIO]:
+    """An encoded source as a seekable binary file at its beginning.
+
+    A file object is read from its beginning, and is left where it was; one that cannot seek is read into memory.
+
+    Raises:
+        AudioNotFoundError: if there is no such file.
+        AudioDecodeError: if it cannot be opened.
+        AudioFormatError: if it is nothing that could hold encoded sound.
+        EmptyAudioError: if it has no bytes.
+    """
+    if isinstance(source, str | os.PathLike):
+        with _opened_path(source) as file:
+            yield _not_empty(file, source_name(source))
+    elif isinstance(source, bytes | bytearray | memoryview):
+        yield _not_empty(io.BytesIO(source), "<bytes>")
+    elif isinstance(source, np.ndarray | Tensor | Waveform) or not hasattr(source, "read"):
+        kinds = "a path, bytes, a binary file, an array or a Waveform"
+        raise AudioFormatError(f"<{type(source).__name__}>", f"is no encoded sound: give {kinds}")
+    elif hasattr(source, "encoding"):  # text files have one, binary files none
+        raise AudioFormatError(source_name(source), "the file object gives text; open it in binary mode ('rb')")
+    elif not source.seekable():
+        yield _not_empty(io.BytesIO(source.read()), source_name(source))
+    else:
+        position = source.tell()
+        try:
+            yield _not_empty(source, source_name(source))
+        finally:
+            source.seek(position)
+
+
+def _opened_path(path: str | os.PathLike[str]) -> BinaryIO:
+    try:
+        return open(path, "rb")  # noqa: PTH123 - the caller closes it; a path may also be a plain string
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise AudioNotFoundError(os.fspath(path), "there is no such file") from error
+    except IsADirectoryError as error:
+        raise AudioDecodeError(os.fspath(path), "is a folder, not a sound file") from error
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        raise AudioDecodeError(os.fspath(path), f"cannot be opened ({error})") from error
+
+
+def _not_empty(file: BinaryIO, name: str) -> BinaryIO:
+    if file.seek(0, io.SEEK_END) == 0:
+        raise EmptyAudioError(name, "the file has 0 bytes")
+    file.seek(0)
+    return file
