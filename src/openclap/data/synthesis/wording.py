@@ -70,7 +70,7 @@ def brief(rng: np.random.Generator, event: Event) -> str:
 
 
 def article(phrase: str) -> str:
-    """The article "a" or "an", as the sound of the phrase's first letter asks (no word here begins with a silent h or "yoo")."""
+    """The article "a" or "an", by the first letter: no word here begins with a silent h or a "yoo"."""
     return "an" if phrase[0] in "aeiou" else "a"
 
 
