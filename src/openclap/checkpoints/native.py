@@ -1,0 +1,201 @@
+"""The native checkpoint, a bundle: one directory that says everything about the model in it.
+
+    config.json             format version, name, and the configs of model, front-end and tokenizer
+    model.safetensors       the weights
+    tokenizer.json, tokenizer_config.json
+    provenance.json         what it was made from: data, recipe, versions, licence
+
+Loading needs no flags and no network, and nothing outside the directory can change what the model computes: the config
+is written with every option resolved, so later defaults do not matter.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+import openclap
+from openclap.audio.frontend import Frontend, FrontendConfig
+from openclap.checkpoints.atomic import current, written_whole
+from openclap.checkpoints.weights import WithoutRandomFill, put_weights, read_weights, weights_digest, write_weights
+from openclap.config import Config
+from openclap.errors import CheckpointError, ConfigError
+from openclap.models.clap import Clap, ClapConfig
+from openclap.models.encoder import TextEncoder
+from openclap.text.tokenizer import Tokenizer, TokenizerConfig
+
+__all__ = ["Bundle", "BundleConfig", "is_bundle", "load_bundle", "save_bundle", "weights_digest"]
+
+FORMAT_VERSION = 1
+CONFIG_FILE, WEIGHTS_FILE, PROVENANCE_FILE = "config.json", "model.safetensors", "provenance.json"
+BUNDLE_FILES = (CONFIG_FILE, WEIGHTS_FILE, PROVENANCE_FILE, "tokenizer.json", "tokenizer_config.json")
+
+
+class BundleConfig(Config):
+    """What `config.json` holds.
+
+    Attributes:
+        format_version: of the directory's layout; a reader refuses a newer one than it knows.
+        name: the model's name, for people.
+        model: the two towers.
+        frontend: sound to features.
+        tokenizer: captions to ids.
+    """
+
+    format_version: int = FORMAT_VERSION
+    name: str
+    model: ClapConfig
+    frontend: FrontendConfig
+    tokenizer: TokenizerConfig = TokenizerConfig()
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A model with everything that it needs to be used.
+
+    Attributes:
+        model: the two towers.
+        frontend: sound to features.
+        tokenizer: captions to ids.
+        config: what describes the three.
+        provenance: JSON-ready values: data, recipe, versions, licence.
+    """
+
+    model: Clap
+    frontend: Frontend
+    tokenizer: Tokenizer
+    config: BundleConfig
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+def save_bundle(bundle: Bundle, directory: str | Path) -> Path:
+    """Write a bundle; the directory appears whole or not at all, and takes the place of a bundle that was there.
+
+    The versions of openclap, Python, torch and transformers are added to the provenance, unless it names them.
+
+    Returns:
+        The directory.
+
+    Raises:
+        CheckpointError: if the directory holds something else than a bundle, which is then left alone.
+        ConfigError: if the parts of the bundle do not fit each other.
+    """
+    directory = Path(directory)
+    if directory.exists() and not is_bundle(directory) and not _is_empty(directory):
+        raise CheckpointError(
+            f"{directory} holds something else than a bundle, which would be lost: give another directory"
+        )
+    check_parts(bundle)
+    config = bundle.config.model_copy(
+        update={
+            "format_version": FORMAT_VERSION,
+            "model": bundle.model.resolved_config(),
+            "frontend": bundle.frontend.config,
+            "tokenizer": bundle.tokenizer.config,
+        }
+    )
+    with written_whole(directory) as fresh:
+        _write_json(config.plain(), fresh / CONFIG_FILE)
+        _write_json({"versions": _versions(), **bundle.provenance}, fresh / PROVENANCE_FILE)
+        bundle.tokenizer.save(fresh)
+        write_weights(bundle.model, fresh / WEIGHTS_FILE)
+    return directory
+
+
+def load_bundle(directory: str | Path, device: str | torch.device = "cpu") -> Bundle:
+    """The bundle in a directory, in evaluation mode.
+
+    Raises:
+        CheckpointError: if a file is missing or broken, was written by a newer version, or does not fit the others.
+    """
+    directory = current(Path(directory))
+    values = _read_json(directory / CONFIG_FILE)
+    found = values.get("format_version")
+    if not isinstance(found, int):
+        raise CheckpointError(f"{directory / CONFIG_FILE}: has no format_version; this is no openclap bundle")
+    if found > FORMAT_VERSION:
+        raise CheckpointError(
+            f"{directory}: has format version {found}, and this openclap {openclap.__version__} reads versions up to "
+            f"{FORMAT_VERSION}: upgrade openclap"
+        )
+    try:
+        config = BundleConfig.read(values, origin=str(directory / CONFIG_FILE))
+        with WithoutRandomFill():
+            model = Clap(config.model)
+        bundle = Bundle(
+            model=model,
+            frontend=Frontend(config.frontend),
+            tokenizer=Tokenizer.read(directory, config.tokenizer),
+            config=config,
+            provenance=_read_json(directory / PROVENANCE_FILE),
+        )
+        check_parts(bundle)
+    except ConfigError as error:
+        raise CheckpointError(f"{directory}: {error}") from error
+    put_weights(model, read_weights(directory / WEIGHTS_FILE), directory / WEIGHTS_FILE)
+    model.to(device).eval()
+    bundle.frontend.to(device).eval()
+    return bundle
+
+
+def is_bundle(directory: str | Path) -> bool:
+    """Whether a directory describes itself as a bundle, of any format version."""
+    try:
+        return "format_version" in _read_json(current(Path(directory)) / CONFIG_FILE)
+    except CheckpointError:
+        return False
+
+
+def check_parts(bundle: Bundle) -> None:
+    """Make sure that front-end, tokenizer and model fit each other.
+
+    Raises:
+        ConfigError: if they do not; names both sides.
+    """
+    frontend, tokenizer = bundle.frontend, bundle.tokenizer
+    bundle.model.check_frontend(frontend.config.mel.n_mels, frontend.config.frames)
+    encoder = cast("TextEncoder", bundle.model.text_encoder)
+    if tokenizer.vocab_size > encoder.vocab_size:
+        raise ConfigError(
+            f"the tokenizer has {tokenizer.vocab_size} tokens, but the text encoder knows {encoder.vocab_size}: "
+            "set the encoder's vocab_size to the tokenizer's"
+        )
+    if tokenizer.config.max_length > encoder.max_tokens:
+        raise ConfigError(
+            f"tokenizer.max_length is {tokenizer.config.max_length}, but the text encoder takes at most "
+            f"{encoder.max_tokens} tokens: lower tokenizer.max_length"
+        )
+
+
+def _versions() -> dict[str, str]:
+    packages = ("torch", "transformers", "tokenizers", "numpy")
+    versions = {"openclap": openclap.__version__, "python": platform.python_version()}
+    return versions | {package: version(package) for package in packages}
+
+
+def _is_empty(directory: Path) -> bool:
+    return directory.is_dir() and not any(directory.iterdir())
+
+
+def _write_json(values: Mapping[str, Any], path: Path) -> None:
+    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise CheckpointError(f"{path}: there is no such file; the directory is no whole checkpoint")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{path}: is not JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{path}: holds a {type(values).__name__}, but must hold an object")
+    return values

@@ -1,0 +1,110 @@
+"""A module's weights to one safetensors file and back, with nothing left out, left over, misshapen or not finite."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from openclap.errors import CheckpointError
+
+_SHOWN = 4  # names in one error message
+
+
+def write_weights(module: nn.Module, path: Path) -> None:
+    """Write every parameter and persistent buffer of a module to a safetensors file."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
+    save_file(tensors, path, metadata={"format": "pt"})
+    path.chmod(path.parent.stat().st_mode & 0o666)  # the package makes files that only their owner can read
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, on the CPU.
+
+    Raises:
+        CheckpointError: if the file is missing, truncated or no safetensors file, or a value is NaN or infinite.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path}: there is no such file; the directory is no whole checkpoint")
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: is truncated or no safetensors file ({error}); get it again") from error
+    bad = [name for name, value in tensors.items() if not _all_finite(value)]
+    if bad:
+        raise CheckpointError(f"{path}: NaN or infinite values in {_some(bad)}; the model was broken when it was saved")
+    return tensors
+
+
+def put_weights(module: nn.Module, tensors: Mapping[str, Tensor], origin: str | Path) -> None:
+    """Put tensors into a module, every one into its place.
+
+    Args:
+        module: gets the values, as its own types and on its own devices.
+        tensors: name to value.
+        origin: what the tensors came from, for messages.
+
+    Raises:
+        CheckpointError: if a name is missing or left over, or a shape differs; the module is then as it was.
+    """
+    expected = module.state_dict()
+    missing = [name for name in expected if name not in tensors]
+    left_over = [name for name in tensors if name not in expected]
+    if missing or left_over:
+        raise CheckpointError(
+            f"{origin}: the weights are of another architecture than the config says: "
+            f"missing {_some(missing)}; left over {_some(left_over)}"
+        )
+    misshapen = [
+        f"{name} ({tuple(tensors[name].shape)}, the config needs {tuple(value.shape)})"
+        for name, value in expected.items()
+        if tensors[name].shape != value.shape
+    ]
+    if misshapen:
+        raise CheckpointError(f"{origin}: the weights are of another size than the config says: {_some(misshapen)}")
+    module.load_state_dict(dict(tensors))
+
+
+def weights_digest(module: nn.Module) -> str:
+    """SHA-256 hex over the names, types, shapes and bytes of all weights, the same on every device."""
+    total = hashlib.sha256()
+    for name, value in sorted(module.state_dict().items()):
+        total.update(f"{name} {value.dtype} {tuple(value.shape)};".encode())
+        total.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return total.hexdigest()
+
+
+class WithoutRandomFill(TorchFunctionMode):
+    """While this is entered, new weights are zeros: for modules that get all their weights from a file.
+
+    Random numbers for weights that are overwritten at once take longer than the reading, and drawing them would shift
+    the random numbers of a run that goes on.
+    """
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func.__name__ not in {"normal_", "uniform_", "kaiming_uniform_"}:
+            return func(*args, **kwargs)
+        tensor = args[0] if args else kwargs["tensor"]
+        tensor.detach().zero_()
+        return tensor
+
+
+def _all_finite(value: Tensor) -> bool:
+    # The sum is not finite if any value is not, and needs no memory; large values may overflow it, so ask again.
+    return bool(value.sum().isfinite()) or bool(value.isfinite().all())
+
+
+def _some(names: Iterable[str]) -> str:
+    names = list(names)
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return (", ".join(names[:_SHOWN]) or "nothing") + more
