@@ -17,7 +17,7 @@ Columns: the first of these that a row has, in any case; the rest of the row is 
     split        split
     fold         fold, a whole number
     start_s      start_s start offset, in seconds from the beginning of the file
-    duration_s   duration_s, in seconds; also duration where there is a start (alone, it mostly states the file's length)
+    duration_s   duration_s, in seconds; also duration where there is a start (alone it mostly tells the file's length)
     end_s        end_s end, in seconds from the beginning of the file, where there is a start and no duration
     license      license licence
     credit       credit
