@@ -1,0 +1,62 @@
+"""Options and arguments that several commands share, declared once so that they read alike everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, and words on stderr.")]
+Model = Annotated[str, typer.Argument(help="A trained model: a checkpoint directory, such as runs/demo/best.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Windows of sound in one pass.")]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="A manifest (.jsonl, .csv, .tsv, .parquet) or a folder of sounds with sidecars."),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option("--where", metavar="KEY=VALUE", help="Only such clips, as split=test; repeatable."),
+]
+
+
+def device_name(device: str) -> str:
+    """The device that is meant: "auto" is a GPU if there is one."""
+    if device != "auto":
+        return device
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def conditions(where: list[str] | None) -> dict[str, str | int]:
+    """`--where` settings as a mapping; whole numbers are numbers (fold=5).
+
+    Raises:
+        typer.BadParameter: for one that is not KEY=VALUE.
+    """
+    found: dict[str, str | int] = {}
+    for setting in where or []:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise typer.BadParameter(f"{setting!r} is not KEY=VALUE, as in split=test", param_hint="--where")
+        found[key] = int(value) if value.isdecimal() else value
+    return found
+
+
+def plain_settings(settings: list[str] | None) -> dict[str, object]:
+    """`--set KEY=VALUE` settings as a mapping; values are YAML.
+
+    Raises:
+        typer.BadParameter: for one that is not KEY=VALUE.
+    """
+    import yaml
+
+    found: dict[str, object] = {}
+    for setting in settings or []:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise typer.BadParameter(f"{setting!r} is not KEY=VALUE", param_hint="--set")
+        found[key] = yaml.safe_load(value)
+    return found

@@ -1,0 +1,115 @@
+"""What commands say: words and tables for people, or one JSON document on stdout with the words on stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+
+class Output:
+    """Where one command's words and results go.
+
+    Args:
+        as_json: results go to stdout as JSON, and everything for people to stderr.
+    """
+
+    def __init__(self, as_json: bool = False) -> None:
+        from rich.console import Console
+
+        self.as_json = as_json
+        self.console: Console = Console(stderr=as_json, highlight=False)
+
+    def say(self, text: str = "") -> None:
+        """Print a line for people; it is never broken inside, so that paths can be copied."""
+        self.console.print(text, soft_wrap=True)
+
+    def table(
+        self, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "", right: Sequence[str] = ()
+    ) -> None:
+        """Print a table for people.
+
+        Args:
+            columns: the headings.
+            rows: cells; floats are printed with three decimals.
+            title: stands above it.
+            right: headings of the columns that hold numbers.
+        """
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(
+            title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+        )
+        for column in columns:
+            table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(cell if isinstance(cell, Text) else Text(_cell(cell)) for cell in row))
+        self.console.print(table)
+
+    def result(self, values: Any) -> None:
+        """Print the command's result as JSON, if JSON was asked for."""
+        if self.as_json:
+            sys.stdout.write(to_json(values))
+            sys.stdout.flush()
+
+    def progress(self, unit: str) -> Progress:
+        """A progress bar on stderr with count, rate and time left; `with out.progress("clips") as bar: ...`."""
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        class Rate(TextColumn):
+            def __init__(self) -> None:
+                super().__init__("")
+
+            def render(self, task: Any) -> Any:
+                from rich.text import Text
+
+                speed = task.finished_speed or task.speed
+                return Text("" if speed is None else f"{speed:.1f} {unit}/s")
+
+        return Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            Rate(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+
+
+def to_json(values: Any) -> str:
+    """JSON text of plain values: paths become strings, and NaN (a number that is not defined) null."""
+    return json.dumps(_plain(values), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_json(values: Any, path: Path) -> None:
+    """Write JSON to a file, making its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(to_json(values), encoding="utf-8")
+
+
+def _plain(values: Any) -> Any:
+    if isinstance(values, Mapping):
+        return {str(key): _plain(value) for key, value in values.items()}
+    if isinstance(values, (list, tuple, set, frozenset)):
+        return [_plain(value) for value in values]
+    if isinstance(values, float) and not math.isfinite(values):
+        return None
+    if isinstance(values, Path):
+        return str(values)
+    return values
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,85 @@
+"""The sounds that a command line means: files, folders of files, and manifests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from openclap.errors import DataError
+
+if TYPE_CHECKING:
+    from openclap.types import Waveform
+
+MANIFESTS = frozenset({".jsonl", ".csv", ".tsv", ".parquet"})
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A file, or a part of one.
+
+    Attributes:
+        path: the file.
+        start_s: where the part begins.
+        duration_s: how long it is; None reads to the end.
+    """
+
+    path: Path
+    start_s: float = 0.0
+    duration_s: float | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a whole file."""
+        return self.start_s == 0.0 and self.duration_s is None
+
+    def load(self) -> Path | Waveform:
+        """What a model is handed: the path, or the decoded part.
+
+        Raises:
+            AudioError: if the part cannot be decoded.
+        """
+        if self.is_whole:
+            return self.path
+        from openclap.audio.decode import decode
+
+        return decode(self.path, start_s=self.start_s, duration_s=self.duration_s)
+
+    def __str__(self) -> str:
+        if self.is_whole:
+            return str(self.path)
+        end = "" if self.duration_s is None else f",{self.start_s + self.duration_s:g}"
+        return f"{self.path}#t={self.start_s:g}{end}"  # a W3C media fragment
+
+
+def find_sounds(places: Iterable[Path]) -> list[Sound]:
+    """The sounds in files, folders (all below them, in the order of their paths) and manifests.
+
+    Raises:
+        DataError: if a place does not exist, or there is no sound in any.
+    """
+    places = list(places)
+    found = [sound for place in places for sound in _in(place)]
+    if not found:
+        raise DataError(f"there is no sound in {', '.join(map(str, places))}")
+    return list(dict.fromkeys(found))
+
+
+def _in(place: Path) -> list[Sound]:
+    from openclap.data.manifest import read_manifest
+    from openclap.data.readers import AUDIO_SUFFIXES
+
+    if place.is_dir():
+        files = (Path(folder) / name for folder, _, names in os.walk(place, followlinks=True) for name in names)
+        return sorted(
+            (Sound(file) for file in files if file.suffix.lower() in AUDIO_SUFFIXES and not file.name.startswith(".")),
+            key=lambda sound: sound.path,
+        )
+    if place.suffix.lower() in MANIFESTS:
+        examples = read_manifest(place, check_files=False).examples
+        return [Sound(example.audio, example.start_s, example.duration_s) for example in examples]
+    if not place.exists():
+        raise DataError(f"{place}: there is no such file or folder")
+    return [Sound(place)]
