@@ -16,8 +16,8 @@ from openclap.evaluation.zero_shot import class_embeddings, details, score_multi
 PROTOCOL = (
     "Each class is the normalised mean of the embeddings of its prompts; a clip's score for a class is their cosine "
     "similarity, to six decimals. Single-label: top-1, top-5 and the mean of the classes' accuracies, ties shared; "
-    "chance is 1 (or 5) in the number of classes. Multi-label: average precision of each class over all clips, and their "
-    "mean; chance is the mean share of clips that a class has. Intervals: 95 % bootstrap over clips."
+    "chance is 1 (or 5) in the number of classes. Multi-label: average precision of each class over all clips, and "
+    "their mean; chance is the mean share of clips that a class has. Intervals: 95 % bootstrap over clips."
 )
 
 
