@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -56,7 +56,7 @@ def draw_spectrogram(waveform: Waveform, path: Path) -> None:
 
 
 def mel_like_spectrogram(waveform: Waveform, columns: int = 360, rows: int = 96) -> np.ndarray:
-    """Power in dB below the loudest point, (rows, columns): as many as a picture has, frequencies spread as mels are."""
+    """Power in dB below the loudest point, (rows, columns) of a picture; frequencies are spread as mels are."""
     samples = waveform.samples
     window = np.hanning(1024).astype(np.float32)
     padded = np.pad(samples, (0, max(0, 1024 - len(samples))))
@@ -74,7 +74,7 @@ def _mel(frequency_hz: float) -> float:
     return float(2595 * np.log10(1 + frequency_hz / 700))  # the HTK formula
 
 
-def _figure(width: float, height: float, layout: str | None) -> Any:
+def _figure(width: float, height: float, layout: Literal["constrained"] | None) -> Any:
     """A figure that no display and no global state of matplotlib is needed for."""
     require("matplotlib", extra="eval", purpose="drawing a report's pictures")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
