@@ -193,7 +193,8 @@ def _refuse_textless(examples: Sequence[Example]) -> None:
     if without:
         names = ", ".join(example.id for example in without[:3])
         found = sorted({name for example in without for name in example.extra})
+        others = ", ".join(found) or "no others"
         raise DataError(
             f"{len(without)} of {len(examples)} clips have neither a caption nor a label ({names}, …): leave them out "
-            f"with where, or name the column with data.columns.captions (there are also: {', '.join(found) or 'no others'})"
+            f"with where, or name their column with data.columns.captions (there are also: {others})"
         )

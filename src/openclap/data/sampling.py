@@ -29,7 +29,7 @@ def seed_for(*parts: Hashable) -> int:
 class BatchPlan:
     """Batches of clips that all sound different.
 
-    Clips with the same audio (the same bytes and time range, under any name) form a group, and an epoch holds each
+    Clips with the same audio (the same stream and time range, under any name) form a group, and an epoch holds each
     group once: never twice in a batch, where each would be a false negative of the other. The members of a group take
     turns from epoch to epoch. Groups left over after the last full batch sit an epoch out, others in each epoch. With
     fewer groups than `batch_size`, every batch holds all groups, and is an epoch.
