@@ -32,8 +32,8 @@ class ConsoleHook(Hook):
         self._info = info
         self._console.print(
             f"[bold]{info.name}[/] · {info.parameters / 1e6:.1f} M parameters,"
-            f" {info.trainable_parameters / 1e6:.1f} M learn · {info.device}, {info.precision} · {info.clips_per_step} clips a step,"
-            f" {info.steps_per_epoch:.4g} steps an epoch · {info.out}",
+            f" {info.trainable_parameters / 1e6:.1f} M learn · {info.device}, {info.precision}"
+            f" · {info.clips_per_step} clips a step, {info.steps_per_epoch:.4g} steps an epoch · {info.out}",
             highlight=False,
         )
         if info.start_step:
