@@ -87,9 +87,10 @@ def ours(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """The peer's weights under our names; its query, key and value stand in one tensor in ours."""
     renamed = {}
     for key, value in state.items():
+        name = key
         for pattern, replacement in RENAMES:
-            key = re.sub(pattern, replacement, key)
-        renamed[key] = value.flatten(1) if key == "patch_embed.weight" else value
+            name = re.sub(pattern, replacement, name)
+        renamed[name] = value.flatten(1) if name == "patch_embed.weight" else value
     fused = {}
     for key, value in renamed.items():
         if ".self.query." in key:
