@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 import soundfile
+from pydantic import Field
 
 from openclap.config import Config, digest
 from openclap.data.corpus import CorpusInfo, corpora
@@ -43,10 +44,10 @@ class SoundscapesConfig(Config):
         audio_format: file format; 16 bits either way.
     """
 
-    n_train: int = 1200
-    n_validation: int = 100
-    n_test: int = 200
-    seed: int = 0
+    n_train: int = Field(default=1200, ge=0)
+    n_validation: int = Field(default=100, ge=0)
+    n_test: int = Field(default=200, ge=0)
+    seed: int = Field(default=0, ge=0)
     sample_rate_hz: int = 16000
     duration_s: float = 5.0
     single_fraction: float = 0.4
@@ -131,8 +132,9 @@ def _row(path: str, split: str, made: scenes.Scene, texts: Sequence[str]) -> dic
 
 
 def _checked(config: SoundscapesConfig) -> SoundscapesConfig:
-    for label in config.sources:
-        sources.get(label)
+    known = [sources.get(label) for label in config.sources]
+    if known and config.single_fraction < 1 and not scenes.enough(known):
+        raise ConfigError(f"corpus soundscapes: sources are {list(config.sources)}, but {scenes.NEEDED}")
     if config.duration_s < 3 or config.sample_rate_hz < 8000:
         raise ConfigError(
             f"corpus soundscapes: duration_s is {config.duration_s} and sample_rate_hz {config.sample_rate_hz}, but "

@@ -25,6 +25,8 @@ LEVEL_SPREAD_DB = 1.5
 BACKGROUND_DB = -8.0
 """A background lies this much lower than an event in front that is called equally loud."""
 
+NEEDED = "a scene needs at least three countable sources and a continuous one to choose from"
+
 _GAP_S = 0.15
 _HISS_DB = -75.0  # no recording is digitally silent
 
@@ -86,19 +88,23 @@ def single(rng: np.random.Generator, label: str, rate_hz: int, duration_s: float
     return _mix(rng, "single", [sources.get(label)], None, rate_hz, duration_s)
 
 
+def enough(known: Sequence[Source]) -> bool:
+    """Whether scenes can be drawn from these sources."""
+    countable = sum(source.countable for source in known)
+    return countable >= 3 and countable < len(known)
+
+
 def scene(rng: np.random.Generator, labels: Sequence[str], rate_hz: int, duration_s: float) -> Scene:
     """A mixed scene of two to four of the sources named.
 
     Raises:
-        ValueError: if fewer than four sources are named, or none or all of them are countable.
+        ValueError: if they are not `enough`.
     """
     known = [sources.get(label) for label in labels]
+    if not enough(known):
+        raise ValueError(f"{NEEDED}, but got {list(labels)}")
     countable = [source for source in known if source.countable]
     continuous = [source for source in known if not source.countable]
-    if len(known) < 4 or len(countable) < 3 or not continuous:
-        raise ValueError(
-            f"a scene needs three countable sources and a continuous one to choose from, but got {list(labels)}"
-        )
     has_background = rng.random() < 0.55
     length = int(rng.choice([1, 2, 3], p=[0.35, 0.45, 0.2] if has_background else [0.0, 0.65, 0.35]))
     background = continuous[rng.integers(len(continuous))] if has_background else None
