@@ -18,12 +18,12 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Callable
-from typing import BinaryIO
 
 from openclap.audio import mp3
+from openclap.audio.source import BinaryFile
 
-MEDIA_CONTAINERS = frozenset({"mp4", "matroska", "aac", "asf", "avi", "flv"})
-"""The containers that libsndfile does not read, and PyAV does."""
+MEDIA_CONTAINERS = frozenset({"mp4", "matroska", "aac", "asf", "avi", "flv", "flac-stream"})
+"""The containers that libsndfile does not read, or not to the end, and PyAV does."""
 
 _SIGNATURES = {
     b"fLaC": "flac",
@@ -39,12 +39,14 @@ _LARGEST_OGG_PAGE = 65_307  # 27 + 255 + 255 * 255 bytes
 _MOST_CHUNKS = 4096  # a file with more is not sound; keeps garbage from being walked for ever
 
 
-def container_of(file: BinaryIO) -> str | None:
+def container_of(file: BinaryFile) -> str | None:
     """The container's name by its first bytes ("wav", "flac", "mp4", …), or None if they say nothing."""
     start = mp3.id3_bytes(file)
     file.seek(start)
-    head = file.read(16)
+    head = file.read(26)
     found = _by_signature(head)
+    if found == "flac" and len(head) == 26 and int.from_bytes(head[21:26], "big") & 0xFFFFFFFFF == 0:
+        return "flac-stream"  # STREAMINFO's total is 0: it was not known when the header was written
     if found is None and len(head) >= 2 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:
         return "aac" if head[1] & 0x06 == 0 else "mp3"
     if found is None and start:
@@ -52,10 +54,29 @@ def container_of(file: BinaryIO) -> str | None:
     return found
 
 
-def missing_end(file: BinaryIO, container: str | None) -> str | None:
+def missing_end(file: BinaryFile, container: str | None) -> str | None:
     """Why the file is known to end too early, as a sentence; None if nothing says so."""
     check = _CHECKS.get(container or "")
     return None if check is None else check(file, file.seek(0, io.SEEK_END))
+
+
+def closed(file: BinaryFile, container: str | None) -> BinaryFile:
+    """The same file, or, of a WAV that its recorder never closed (its sizes are still 0), a copy in memory that is.
+
+    The decoder takes such a file for empty.
+    """
+    if container != "wav":
+        return file
+    size = file.seek(0, io.SEEK_END)
+    found = _find_chunk(file, b"data")
+    file.seek(4)
+    whole = struct.unpack("<I", file.read(4))[0]
+    if found is None or found[1] != 0 or whole + 8 == size:
+        return file  # the last: closed by a program that had nothing to write
+    file.seek(0)
+    data = bytearray(file.read())
+    data[found[0] - 4 : found[0]] = b"\xff\xff\xff\xff"
+    return io.BytesIO(data)
 
 
 def _by_signature(head: bytes) -> str | None:
@@ -79,32 +100,35 @@ def _by_signature(head: bytes) -> str | None:
     return names.get(head[:4]) or ("flv" if head[:3] == b"FLV" else None)
 
 
-def _missing_chunk(file: BinaryIO, size: int, wanted: bytes) -> str | None:
-    """Walk the chunks of an IFF-like file up to the one that holds the samples."""
+def _missing_chunk(file: BinaryFile, size: int, wanted: bytes) -> str | None:
+    found = _find_chunk(file, wanted)
+    if found is None:
+        return None  # no sample chunk at all: for the decoder to say
+    start, length = found
+    return None if length == 0 or _UNKNOWN_SIZE <= length <= 0xFFFFFFFF else _shortfall(length, size - start)
+
+
+def _find_chunk(file: BinaryFile, wanted: bytes) -> tuple[int, int] | None:
+    """Where the content of a chunk of an IFF-like file begins, and how long it says it is."""
     file.seek(0)
-    form = file.read(12)[:4]
-    order = ">" if form in (b"FORM", b"RIFX") else "<"
-    position, data_size_64 = 12, None
+    order = ">" if file.read(4) in (b"FORM", b"RIFX") else "<"
+    position, size_64 = 12, None
     for _ in range(_MOST_CHUNKS):
         file.seek(position)
         header = file.read(8)
         if len(header) < 8:
-            return None  # no sample chunk at all: for the decoder to say
+            return None
         name, length = header[:4], struct.unpack(order + "I", header[4:])[0]
-        if name == b"ds64":
-            sizes = file.read(16)
-            data_size_64 = struct.unpack("<Q", sizes[8:])[0] if len(sizes) == 16 else None
         if name == wanted:
-            if length == 0xFFFFFFFF and data_size_64 is not None:
-                length = data_size_64
-            elif length == 0 or length >= _UNKNOWN_SIZE:
-                return None
-            return _shortfall(length, size - position - 8)
+            return position + 8, size_64 if length == 0xFFFFFFFF and size_64 is not None else length
+        if name == b"ds64":  # RF64: sizes that 32 bits do not hold
+            sizes = file.read(16)
+            size_64 = struct.unpack("<Q", sizes[8:])[0] if len(sizes) == 16 else None
         position += 8 + length + length % 2
     return None
 
 
-def _missing_au(file: BinaryIO, size: int) -> str | None:
+def _missing_au(file: BinaryFile, size: int) -> str | None:
     file.seek(4)
     header = file.read(8)
     if len(header) < 8:
@@ -113,7 +137,7 @@ def _missing_au(file: BinaryIO, size: int) -> str | None:
     return None if length >= _UNKNOWN_SIZE else _shortfall(length, size - offset)
 
 
-def _missing_ogg(file: BinaryIO, size: int) -> str | None:
+def _missing_ogg(file: BinaryFile, size: int) -> str | None:
     start = max(0, size - _LARGEST_OGG_PAGE - 1024)  # a little more, for tags that some tools append
     file.seek(start)
     tail = file.read()
@@ -129,7 +153,7 @@ def _missing_ogg(file: BinaryIO, size: int) -> str | None:
     return None
 
 
-def _missing_box(file: BinaryIO, size: int) -> str | None:
+def _missing_box(file: BinaryFile, size: int) -> str | None:
     position = 0
     for _ in range(_MOST_CHUNKS):
         file.seek(position)
@@ -147,7 +171,7 @@ def _missing_box(file: BinaryIO, size: int) -> str | None:
     return None
 
 
-def _missing_segment(file: BinaryIO, size: int) -> str | None:
+def _missing_segment(file: BinaryFile, size: int) -> str | None:
     file.seek(0)
     head = file.read(4096)
     position = 4
@@ -178,7 +202,7 @@ def _shortfall(promised: int, there: int) -> str | None:
     return f"the header promises {promised} bytes of sound, and {max(0, there)} are there"
 
 
-_CHECKS: dict[str, Callable[[BinaryIO, int], str | None]] = {
+_CHECKS: dict[str, Callable[[BinaryFile, int], str | None]] = {
     "wav": lambda file, size: _missing_chunk(file, size, b"data"),
     "aiff": lambda file, size: _missing_chunk(file, size, b"SSND"),
     "au": _missing_au,

@@ -1,7 +1,7 @@
 """Sound from a file, bytes or an array: float32 mono at its own rate, or an error that says what is wrong.
 
 WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF (and whatever else libsndfile reads) need nothing but soundfile; M4A, AAC, MP4
-and WebM need the extra `media`.
+and WebM need the extra `media`, and so does FLAC that was streamed without a length, where libsndfile loses the end.
 
 What is refused, always with the source and the reason:
 
@@ -18,18 +18,19 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 from jaxtyping import Float32
 from torch import Tensor
 
 from openclap.audio import mp3
-from openclap.audio.containers import MEDIA_CONTAINERS, container_of, missing_end
+from openclap.audio.containers import MEDIA_CONTAINERS, closed, container_of, missing_end
 from openclap.audio.media import decode_media, media_info
 from openclap.audio.mono import as_float32, mix_down
-from openclap.audio.source import AudioSource, opened, source_name
+from openclap.audio.source import AudioSource, BinaryFile, opened, source_name
 from openclap.errors import (
     AudioDecodeError,
     AudioFormatError,
@@ -42,7 +43,7 @@ from openclap.types import Waveform
 
 __all__ = ["AudioInfo", "AudioSource", "audio_info", "decode", "source_name"]
 
-_SOUNDFILE_ERRORS = (soundfile.SoundFileError, RuntimeError, TypeError, ValueError, OSError)
+_SOUNDFILE_ERRORS = (soundfile.SoundFileError, RuntimeError, TypeError, ValueError, OSError, MemoryError)
 _BLOCK_SAMPLES = 1 << 22  # all channels together: 16 MiB; keeps a lying header from asking for terabytes
 _UNKNOWN_FRAMES = 1 << 62  # libsndfile's answer for a stream of unknown length is above this
 _GUESSED = frozenset({"mp3", "ogg"})  # the decoder's length may be off by a block; their own marks tell if they are cut
@@ -98,8 +99,6 @@ def audio_info(source: AudioSource, *, sample_rate_hz: int | None = None) -> Aud
                 kind = f"{sound.format}/{sound.subtype}".lower()
                 if container == "mp3":
                     frames = mp3.counted_samples(file) or frames
-                if frames >= _UNKNOWN_FRAMES:
-                    frames = len(_read(sound, file, name, 0, None))
     if frames == 0:
         raise EmptyAudioError(name, "holds no samples")
     return AudioInfo(rate_hz, n_channels, frames, frames / rate_hz, kind)
@@ -115,7 +114,8 @@ def decode(
 ) -> Waveform:
     """Float32 mono samples at the source's own rate: the mean of all channels, full scale at 1.
 
-    Lossy codecs may overshoot full scale a little; nothing is clipped. Of a file, only the range asked for is decoded.
+    Lossy codecs may overshoot full scale a little; nothing is clipped. Of a file, only the range asked for is decoded,
+    except that MP3 and bare AAC, which have no index, are decoded from their beginning (about 1 ms a second of sound).
 
     Args:
         source: a path, an encoded file's bytes, an open binary file (read from its beginning), an array or tensor of
@@ -165,10 +165,10 @@ def _decode_file(
             rate_hz = sound.samplerate
             first = round(start_s * rate_hz)
             frames = None if duration_s is None else round(duration_s * rate_hz)
-            return _read(sound, file, name, first, frames, exact=container not in _GUESSED), rate_hz
+            return _read(sound, file, name, container, first, frames), rate_hz
 
 
-def _container(file: BinaryIO, name: str) -> str | None:
+def _container(file: BinaryFile, name: str) -> str | None:
     """The container, once the file is known not to be cut."""
     container = container_of(file)
     reason = missing_end(file, container)
@@ -177,50 +177,56 @@ def _container(file: BinaryIO, name: str) -> str | None:
     return container
 
 
-def _sound_file(file: BinaryIO, name: str, container: str | None) -> soundfile.SoundFile:
-    file = mp3.indexed(file) if container == "mp3" else file
+def _sound_file(file: BinaryFile, name: str, container: str | None) -> soundfile.SoundFile:
+    file = mp3.indexed(file) if container == "mp3" else closed(file, container)
     file.seek(0)
     try:
         sound = soundfile.SoundFile(file)
     except _SOUNDFILE_ERRORS as error:
         known = "is no sound file that is known" if container is None else f"is a broken {container} file"
         raise AudioDecodeError(name, f"{known} ({_short(error)})") from error
+    if sound.frames >= _UNKNOWN_FRAMES:
+        raise AudioDecodeError(name, "its header does not say how long it is")
     checked_rate(sound.samplerate, name)
     return sound
 
 
 def _read(
-    sound: soundfile.SoundFile, file: BinaryIO, name: str, first: int, frames: int | None, *, exact: bool = True
+    sound: soundfile.SoundFile, file: BinaryFile, name: str, container: str | None, first: int, frames: int | None
 ) -> Float32[np.ndarray, " samples"]:
     """Mono samples from the sample `first` on; block by block, so that many channels never stand in memory together.
 
-    `exact` says that the header's length is a promise, not a guess.
+    MP3 is read from its beginning and in one piece: libsndfile seeks it by guess (mpg123's "fuzzy" mode), and soundfile
+    seeks after every read.
     """
-    known = sound.frames < _UNKNOWN_FRAMES
     end = sound.frames if frames is None else min(sound.frames, first + frames)
     block = max(1, _BLOCK_SAMPLES // sound.channels)
-    parts, position = [], first
+    position = first
+    if container == "mp3":
+        position = 0
+        block = end = min(end, mp3.most_samples(_size(file)))
+    parts = [np.zeros(0, np.float32)]
     try:
-        if 0 < first < end:
-            sound.seek(first)
+        if 0 < position < end:
+            sound.seek(position)
         while position < end:
             values = sound.read(min(block, end - position), dtype="float32", always_2d=True)
             if len(values) == 0:
                 break
-            parts.append(mix_down(values.T))
+            parts.append(mix_down(values[max(0, first - position) :].T))
             position += len(values)
     except _SOUNDFILE_ERRORS as error:
         if _at_end(file):
             reason = f"the file is cut: its header promises {sound.frames} samples, and the decoder found the end early"
             raise TruncatedAudioError(name, reason) from error
         raise AudioDecodeError(name, f"is broken inside ({_short(error)})") from error
-    if known and exact and position < end:
+    if container not in _GUESSED and position < end:
         raise TruncatedAudioError(name, f"the file is cut: of {sound.frames} samples, {position} are there")
-    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+    return np.concatenate(parts)
 
 
 def _array(
-    source: np.ndarray[Any, Any] | Tensor | Waveform, name: str, sample_rate_hz: int | None
+    source: npt.NDArray[Any] | Tensor | Waveform, name: str, sample_rate_hz: int | None
 ) -> tuple[Float32[np.ndarray, "channels samples"], int]:
     if isinstance(source, Waveform):
         _refuse_rate(name, sample_rate_hz)
@@ -260,9 +266,16 @@ def checked_rate(rate_hz: int, name: str) -> int:
     return int(rate_hz)
 
 
-def _at_end(file: BinaryIO) -> bool:
+def _at_end(file: BinaryFile) -> bool:
+    return file.tell() >= _size(file)
+
+
+def _size(file: BinaryFile) -> int:
+    """The file's size; it stays where it is, since the decoder is in the middle of it."""
     position = file.tell()
-    return position >= file.seek(0, io.SEEK_END)
+    size = file.seek(0, io.SEEK_END)
+    file.seek(position)
+    return size
 
 
 def _short(error: Exception) -> str:

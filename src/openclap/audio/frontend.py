@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from jaxtyping import Float, Float32
 from pydantic import Field, model_validator
@@ -131,7 +132,7 @@ class Frontend(nn.Module):
             fitted = int16_round_trip(fitted)
         return fitted, len(samples) > self.config.window_samples
 
-    def batch(self, clips: Sequence[tuple[np.ndarray[Any, Any], bool]]) -> AudioBatch:
+    def batch(self, clips: Sequence[tuple[npt.NDArray[Any], bool]]) -> AudioBatch:
         """What `load` or `fit` gave for several clips, as one batch."""
         waveforms = torch.from_numpy(np.stack([samples for samples, _ in clips]))
         return AudioBatch(waveforms, torch.tensor([is_longer for _, is_longer in clips], dtype=torch.bool))

@@ -2,8 +2,8 @@
 
 PyAV starts at a packet, not at a sample, and a lossy decoder needs the packets before that to be right: a range is
 decoded from half a second earlier and trimmed by the packets' time stamps. These are exact in MP4; WebM counts whole
-milliseconds, so that a range there may start half a millisecond off. Containers without an index are decoded from
-their beginning.
+milliseconds, so that a range there may start a millisecond off. Containers without an index are decoded from their
+beginning.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from jaxtyping import Float32
 
 from openclap.audio.mono import as_float32, mix_down
+from openclap.audio.source import BinaryFile
 from openclap.errors import AudioDecodeError
 from openclap.optional import require
 
@@ -24,7 +26,7 @@ _INDEXED = frozenset({"mp4", "matroska"})
 _PREROLL_S = 0.5  # AAC needs one packet (23 ms), Opus 80 ms; MP4 with long packets more
 
 
-def media_info(file: BinaryIO, name: str, container: str) -> tuple[int, int, int, str]:
+def media_info(file: BinaryFile, name: str, container: str) -> tuple[int, int, int, str]:
     """Sample rate in Hz, channels, samples a channel, and codec of the first sound track.
 
     Where the header does not say how long the sound is, it is decoded to count.
@@ -43,7 +45,7 @@ def media_info(file: BinaryIO, name: str, container: str) -> tuple[int, int, int
 
 
 def decode_media(
-    file: BinaryIO, name: str, container: str, start_s: float, duration_s: float | None
+    file: BinaryFile, name: str, container: str, start_s: float, duration_s: float | None
 ) -> tuple[Float32[np.ndarray, " samples"], int]:
     """Mono samples of the first sound track, from `start_s` on, and their rate in Hz.
 
@@ -59,7 +61,7 @@ def decode_media(
         last = last if known is None else min(last, known)  # MP4 says where the encoder's padding begins
         if container in _INDEXED and start_s > _PREROLL_S:
             _seek(opened, stream, start_s - _PREROLL_S, name)
-        parts: list[np.ndarray[Any, Any]] = []
+        parts: list[npt.NDArray[Any]] = []
         for position, block in _decoded(opened, stream, name):
             if position >= last:
                 break
@@ -71,7 +73,7 @@ def decode_media(
 
 
 @contextmanager
-def _sound_track(file: BinaryIO, name: str) -> Iterator[tuple[Any, Any]]:
+def _sound_track(file: BinaryFile, name: str) -> Iterator[tuple[Any, Any]]:
     av = require("av", extra="media", purpose=f"{name}: decoding this container")
     file.seek(0)
     try:

@@ -4,9 +4,9 @@ Each convention is a field of `MelConfig`, and the models' choices are named in 
 scale the waveform and remove its mean; cut it into frames; remove each frame's mean, pre-emphasise, window; Fourier
 transform; power; filter bank; logarithm; limits; number of frames; normalisation.
 
-Speed (measured, 10 s at 48 kHz): frames are a view of the waveform, and a clip goes through in blocks that stay in the
-processor's cache, with only those bins that some filter uses. That takes 0.4 times as long as `torch.stft` clip by
-clip, and gives every clip the same numbers alone and in any batch.
+Speed (10 s at 48 kHz, 2 threads): frames are a view of the waveform, only those bins are squared that some filter uses,
+and clips go through one by one. That takes 1.2 ms a clip, `torch.stft` 3.3 ms clip by clip and 6 ms as a batch, whose
+large temporary tensors cost page faults; and it gives every clip the same numbers alone and in any batch.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -27,7 +28,9 @@ from openclap.errors import AudioFormatError
 
 __all__ = ["MEL_PRESETS", "LogMel", "MelConfig"]
 
-_BLOCK_FRAMES = 256  # on a CPU: 1 MiB a block at n_fft 1024
+_BLOCK_FRAMES = (
+    1024  # on a CPU: 4 MiB a block at n_fft 1024; smaller blocks gain nothing, and make threads wait more often
+)
 _DEVICE_BLOCK_VALUES = 1 << 28  # elsewhere: frames of many clips at once, at most 1 GiB
 
 
@@ -149,7 +152,7 @@ class LogMel(nn.Module):
         return self
 
 
-def _bank(config: MelConfig) -> np.ndarray[Any, Any]:
+def _bank(config: MelConfig) -> npt.NDArray[Any]:
     return mel_filter_bank(
         n_mels=config.n_mels,
         n_fft=config.n_fft,
@@ -162,7 +165,7 @@ def _bank(config: MelConfig) -> np.ndarray[Any, Any]:
     )
 
 
-def _used_bins(bank: np.ndarray[Any, Any]) -> tuple[Float[Tensor, "used mels"], slice]:
+def _used_bins(bank: npt.NDArray[Any]) -> tuple[Float[Tensor, "used mels"], slice]:
     """The rows of the bank from the first to the last that some filter uses, and which these are."""
     used = np.flatnonzero(bank.any(axis=1))
     bins = slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 1)

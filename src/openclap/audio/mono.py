@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from jaxtyping import Float32
 
 _FULL_SCALE = {
@@ -15,7 +16,7 @@ _FULL_SCALE = {
 }
 
 
-def as_float32(samples: np.ndarray[Any, Any]) -> Float32[np.ndarray, "..."]:
+def as_float32(samples: npt.NDArray[Any]) -> Float32[np.ndarray, "..."]:
     """The samples as float32 with full scale at 1: integers are scaled (8-bit unsigned ones around 128).
 
     Raises:
@@ -36,7 +37,7 @@ def mix_down(channels: Float32[np.ndarray, "channels samples"]) -> Float32[np.nd
 
     Summed channel by channel: a mean over the short axis of interleaved samples takes several times as long.
     """
-    mixed: np.ndarray[Any, Any] = np.array(channels[0], dtype=np.float32)  # contiguous
+    mixed: npt.NDArray[Any] = np.array(channels[0], dtype=np.float32)  # contiguous
     if len(channels) == 1:
         return mixed
     for channel in channels[1:]:

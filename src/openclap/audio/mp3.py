@@ -16,7 +16,8 @@ from __future__ import annotations
 import io
 import struct
 from dataclasses import dataclass
-from typing import BinaryIO
+
+from openclap.audio.source import BinaryFile
 
 _RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}  # MPEG 1, 2, 2.5
 _KBITS = {
@@ -28,6 +29,7 @@ _KBITS = {
     (2, 1): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _SEARCH_BYTES = 65_536  # how far after the tags the first frame may be
+_SMALLEST_FRAME = 24  # bytes, of 8 kbit/s
 _LARGEST_FRAME = 1441  # bytes, of layer III: what a count may be off by, as encoders differ in counting their own frame
 
 
@@ -67,7 +69,7 @@ class _Walk:
     end: int
 
 
-def id3_bytes(file: BinaryIO) -> int:
+def id3_bytes(file: BinaryFile) -> int:
     """The size of the ID3v2 tag at the beginning of the file, 0 if there is none."""
     file.seek(0)
     head = file.read(10)
@@ -77,7 +79,7 @@ def id3_bytes(file: BinaryIO) -> int:
     return 10 + size + (10 if head[5] & 0x10 else 0)
 
 
-def missing_end(file: BinaryIO, size: int) -> str | None:
+def missing_end(file: BinaryFile, size: int) -> str | None:
     """Why the file is known to end too early; None if it has no length table, or is as long as that says."""
     start, data = _from_first_frame(file)
     table = _length_table(data)
@@ -95,7 +97,7 @@ def missing_end(file: BinaryIO, size: int) -> str | None:
     return None
 
 
-def indexed(file: BinaryIO) -> BinaryIO:
+def indexed(file: BinaryFile) -> BinaryFile:
     """The same file, or, where the bit rate varies and no length table says how long it is, a copy in memory with one.
 
     Only a file without a table is read to its end. libsndfile leaves out the decoder's own delay (529 samples) at the
@@ -114,7 +116,7 @@ def indexed(file: BinaryIO) -> BinaryIO:
     return io.BytesIO(own_frame.ljust(header.frame_bytes, b"\0") + body)
 
 
-def counted_samples(file: BinaryIO) -> int | None:
+def counted_samples(file: BinaryFile) -> int | None:
     """Samples a channel in a file of constant bit rate without a length table; None for all others.
 
     The decoder's guess counts tags as sound.
@@ -123,6 +125,11 @@ def counted_samples(file: BinaryIO) -> int | None:
     walk = _walk(body or b"")
     header = frame_header(body or b"")
     return walk.frames * header.samples if header is not None and len(walk.kbits) == 1 else None
+
+
+def most_samples(size: int) -> int:
+    """More samples a channel than any MP3 file of so many bytes can hold: a bound on what a lying table promises."""
+    return (size // _SMALLEST_FRAME + 1) * 1152
 
 
 def frame_header(data: bytes) -> FrameHeader | None:
@@ -143,7 +150,7 @@ def frame_header(data: bytes) -> FrameHeader | None:
     return FrameHeader(version, layer, kbits, samples, frame_bytes, mono=data[3] >> 6 == 3)
 
 
-def _from_first_frame(file: BinaryIO) -> tuple[int, bytes]:
+def _from_first_frame(file: BinaryFile) -> tuple[int, bytes]:
     """Where the first frame starts, and a few bytes from there; none if there is no frame."""
     tag = id3_bytes(file)
     file.seek(tag)
@@ -174,7 +181,7 @@ def _length_table(data: bytes) -> LengthTable | None:
     return None
 
 
-def _without_table(file: BinaryIO) -> bytes | None:
+def _without_table(file: BinaryFile) -> bytes | None:
     """All bytes from the first frame on; None if there is a length table, or no frame."""
     start, data = _from_first_frame(file)
     if not data or _length_table(data) is not None:

@@ -6,15 +6,27 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
+import numpy.typing as npt
 from torch import Tensor
 
 from openclap.errors import AudioDecodeError, AudioFormatError, AudioNotFoundError, EmptyAudioError
 from openclap.types import Waveform
 
-AudioSource: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | np.ndarray[Any, Any] | Tensor | Waveform
+
+@runtime_checkable
+class BinaryFile(Protocol):
+    """What is asked of a file object: to read bytes and to seek. It is less than `typing.BinaryIO` asks."""
+
+    def read(self, size: int = -1, /) -> bytes: ...  # noqa: D102
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...  # noqa: D102
+    def tell(self) -> int: ...  # noqa: D102
+    def seekable(self) -> bool: ...  # noqa: D102
+
+
+AudioSource: TypeAlias = str | os.PathLike[str] | bytes | BinaryFile | npt.NDArray[Any] | Tensor | Waveform
 """A path, an encoded file's bytes, an open binary file, samples as an array, or a waveform."""
 
 
@@ -33,7 +45,7 @@ def source_name(source: AudioSource) -> str:
 
 
 @contextmanager
-def opened(source: AudioSource) -> Iterator[BinaryIO]:
+def opened(source: AudioSource) -> Iterator[BinaryFile]:
     """An encoded source as a seekable binary file at its beginning.
 
     A file object is read from its beginning, and is left where it was; one that cannot seek is read into memory.
@@ -64,7 +76,7 @@ def opened(source: AudioSource) -> Iterator[BinaryIO]:
             source.seek(position)
 
 
-def _opened_path(path: str | os.PathLike[str]) -> BinaryIO:
+def _opened_path(path: str | os.PathLike[str]) -> io.BufferedReader:
     try:
         return open(path, "rb")  # noqa: PTH123 - the caller closes it; a path may also be a plain string
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -75,7 +87,7 @@ def _opened_path(path: str | os.PathLike[str]) -> BinaryIO:
         raise AudioDecodeError(os.fspath(path), f"cannot be opened ({error})") from error
 
 
-def _not_empty(file: BinaryIO, name: str) -> BinaryIO:
+def _not_empty(file: BinaryFile, name: str) -> BinaryFile:
     if file.seek(0, io.SEEK_END) == 0:
         raise EmptyAudioError(name, "the file has 0 bytes")
     file.seek(0)
