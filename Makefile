@@ -54,7 +54,7 @@ bench: $(STAMPS)/dev  ## Measure import time and embedding speed
 	$(BIN)/python benchmarks/embed.py
 
 docs: $(STAMPS)/docs  ## Build the site in site/
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "open site/index.html"
 
 clean:  ## Remove the environment, caches and build outputs; runs/ and corpora/ stay

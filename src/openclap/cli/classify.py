@@ -46,7 +46,7 @@ def classify(
     ]
     kind = "cosine" if multi_label else "probability"
     rows = [(sound if place == 0 else "", *pair) for sound, best in results for place, pair in enumerate(best)]
-    out.table(("sound", "label", kind), rows, right=(kind,))
+    out.table(("sound", "label", kind), rows)
     out.result(
         [
             {"sound": sound, "labels": [{"label": label, kind: value} for label, value in best]}

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from openclap.cli.options import Json
+from openclap.cli.options import Json, Where
+
+if TYPE_CHECKING:
+    from openclap.cli.output import Output
+    from openclap.data.report import DataReport
+
+_SHOWN = 3
 
 app = typer.Typer(help="Check manifests, and prepare corpora.", no_args_is_help=True)
 
@@ -24,6 +30,54 @@ def list_corpora(as_json: Json = False) -> None:
     infos = [corpora.get(name).info for name in corpora.names()]
     out.table(("name", "what", "licence"), [(info.name, info.title, info.licence) for info in infos])
     out.result([asdict(info) for info in infos])
+
+
+@app.command("check")
+def check(
+    manifests: Annotated[
+        list[Path], typer.Argument(metavar="MANIFEST…", help="Manifests or folders; leakage is looked for across all.")
+    ],
+    where: Where = None,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Clips read at once.")] = 2,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look at data before training on it.
+
+    Finds broken, silent, short and duplicate clips, test clips that are also training clips, and missing texts. Exits
+    with 3 if there is an error.
+    """
+    from openclap.cli.options import conditions
+    from openclap.cli.output import Output
+    from openclap.data.check import check_manifest
+    from openclap.data.manifest import read_manifest
+
+    out = Output(as_json)
+    read = [read_manifest(path, where=conditions(where), check_files=False) for path in manifests]
+    with out.progress("clips") as bar:
+        task = bar.add_task("reading", total=sum(map(len, read)))
+        report = check_manifest(read, threads=threads, progress=lambda done, _: bar.update(task, completed=done))
+    for section in report.sections():
+        if section.title != "Findings":
+            out.table(section.columns, section.rows, title=section.title)
+    _say_findings(report, out)
+    out.result(report.plain())
+    if code := report.exit_code(strict=strict):
+        raise typer.Exit(code)
+
+
+def _say_findings(report: DataReport, out: Output) -> None:
+    """What is wrong, the worst first, with the first few clips that have it."""
+    colours = {"error": "bold red", "warning": "yellow", "note": "cyan"}
+    for finding in report.findings:
+        out.say(f"[{colours[finding.severity]}]{finding.severity}[/]: {finding.count:,} {finding.message}")
+        shown = finding.clips[:_SHOWN]
+        for clip in shown:
+            out.console.print(f"    {clip}", markup=False, soft_wrap=True)
+        if len(finding.clips) > len(shown):
+            out.say(f"    and {len(finding.clips) - len(shown)} more; --json has them all")
+    if not report.findings:
+        out.say("Nothing to mend.")
 
 
 @app.command("prepare")

@@ -37,6 +37,9 @@ def evaluate(
         list[str] | None,
         typer.Option("--set", metavar="TASK.KEY=VALUE", help="A task's setting, as zero-shot.prompts=laion."),
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="DIR", help="Write a page with numbers, confusions and sounds.")
+    ] = None,
     batch_size: BatchSize = 16,
     device: Device = "auto",
     json_to: Annotated[
@@ -61,6 +64,10 @@ def evaluate(
     with watched(embedder, out, len(manifest), batch_size) as model_at_work:
         results = run_tasks(model_at_work, manifest, plan, model_path=model)
     show(results, out)
+    if report is not None:
+        from openclap.evaluation.report import write_report
+
+        out.say(f"open {write_report(report, results, manifest, title=f'{model} on {data}')}")
     if json_to == "-":
         out.result(as_document(results))
     elif json_to is not None:
@@ -75,7 +82,7 @@ def show(results: list[Result], out: Output) -> None:
     for result in results:
         rows = [(row["metric"], row["value"], row["interval"], row["chance"], row["n"]) for row in table([result])]
         title = f"{result.task} v{result.task_version}: {result.clips} clips"
-        out.table(("metric", "value", "95 %", "chance", "n"), rows, title=title, right=("value", "95 %", "chance", "n"))
+        out.table(("metric", "value", "95 %", "chance", "n"), rows, title=title)
 
 
 def as_document(results: list[Result]) -> dict[str, Any]:

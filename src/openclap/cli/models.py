@@ -29,7 +29,6 @@ def models(as_json: Json = False) -> None:
     out.table(
         ("kind", "name", "parameters", "width", "takes"),
         [_row(entry) for entry in found],
-        right=("parameters", "width"),
     )
     out.result(found)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -31,28 +32,28 @@ class Output:
         """Print a line for people; it is never broken inside, so that paths can be copied."""
         self.console.print(text, soft_wrap=True)
 
-    def table(
-        self, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "", right: Sequence[str] = ()
-    ) -> None:
-        """Print a table for people.
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "") -> None:
+        """Print a table for people; columns of numbers stand to the right.
 
         Args:
             columns: the headings.
             rows: cells; floats are printed with three decimals.
             title: stands above it.
-            right: headings of the columns that hold numbers.
         """
         from rich import box
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(
-            title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
-        )
-        for column in columns:
-            table.add_column(column, justify="right" if column in right else "left", overflow="fold")
-        for row in rows:
-            table.add_row(*(cell if isinstance(cell, Text) else Text(_cell(cell)) for cell in row))
+        if title:
+            self.console.print(Text(title, "bold"))
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        lines = [[cell if isinstance(cell, Text) else Text(_cell(cell)) for cell in row] for row in rows]
+        for place, column in enumerate(columns):
+            cells = [line[place].plain for line in lines]
+            numbers = all(_NUMBER.match(cell) for cell in cells)
+            table.add_column(Text(column), justify="right" if numbers else "left", overflow="fold")
+        for line in lines:
+            table.add_row(*line)
         self.console.print(table)
 
     def result(self, values: Any) -> None:
@@ -107,6 +108,9 @@ def _plain(values: Any) -> Any:
     if isinstance(values, Path):
         return str(values)
     return values
+
+
+_NUMBER = re.compile(r"-?[\d.,]+( %| M| s|$)|–$|$")
 
 
 def _cell(value: Any) -> str:

@@ -34,5 +34,5 @@ def similarity(
          for words, value in zip(text, row, strict=True)),
         key=lambda row: -row[2],
     )  # fmt: skip
-    out.table(("sound", "text", "cosine"), ranked, right=("cosine",))
+    out.table(("sound", "text", "cosine"), ranked)
     out.result([{"sound": sound, "text": words, "cosine": value} for sound, words, value in ranked])
