@@ -93,7 +93,7 @@ def test_a_batch_does_not_change_a_text(tokenizer: Tokenizer) -> None:
 
 @pytest.mark.parametrize("texts", ["a dog barks", ["a dog", 3], [None]])
 def test_what_is_not_a_list_of_strings_is_refused(tokenizer: Tokenizer, texts: object) -> None:
-    with pytest.raises(Exception, match=r"list of strings|texts"):  # beartype may speak first
+    with pytest.raises(Exception, match=r"list of strings|texts"):  # the tests' type checker may speak first
         tokenizer(texts)
 
 

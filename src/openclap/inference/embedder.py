@@ -1,0 +1,291 @@
+"""A trained model in use: sound and text to unit vectors of one space, the same ones every time.
+
+The same sound gives the same vector (to 1e-6 in cosine) alone, in any batch, in any order and in any process: there is
+no random crop, every window stands for itself, and padding never reaches a result.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, cast, overload
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+from torch import Tensor
+
+from openclap.audio.decode import AudioSource
+from openclap.checkpoints.load import load as load_checkpoint
+from openclap.checkpoints.native import Bundle, weights_digest
+from openclap.config import digest
+from openclap.errors import ConfigError
+from openclap.inference.batching import by_length, compute_batch, text_chunks
+from openclap.inference.stream import ClipEmbedding, WindowEmbedding, stream, unit
+from openclap.inference.windows import Window, WindowConfig, read_windows
+from openclap.text.prompts import fill
+from openclap.types import Waveform
+
+__all__ = ["ClipEmbedding", "Embedder", "WindowEmbedding", "load"]
+
+_RULES_VERSION = 1  # of what this module and windows.py compute from the same bundle: part of every identity
+
+
+class Embedder:
+    """A model ready for use; made by `openclap.load`, or of a bundle by `Embedder.from_bundle`.
+
+    Attributes:
+        name: the model's name.
+        device: where it runs.
+        embed_dim: numbers in a vector.
+        sample_rate_hz: the rate that sound is resampled to.
+        window_s: seconds of sound that the model hears at once.
+        provenance: what the model was made from: data, recipe, versions, licence.
+    """
+
+    def __init__(self, bundle: Bundle, windows: WindowConfig) -> None:
+        self._bundle = bundle
+        self._windows = windows
+        self._model = bundle.model.eval()
+        self.device = next(self._model.parameters()).device
+        self._frontend = bundle.frontend.to(self.device).eval()
+        self.name: str = bundle.config.name
+        self.embed_dim: int = bundle.config.model.embed_dim
+        self.sample_rate_hz: int = self._frontend.config.sample_rate_hz
+        self.window_s: float = self._frontend.config.window_s
+        self.provenance: Mapping[str, Any] = bundle.provenance
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle, *, windows: WindowConfig | None = None) -> Embedder:
+        """An embedder of a bundle in memory, on the device where its model is.
+
+        The model is put into evaluation mode, and stays the caller's: training that goes on must call `model.train()`.
+        """
+        return cls(bundle, windows or WindowConfig())
+
+    @cached_property
+    def identity(self) -> str:
+        """SHA-256 hex over all that decides a vector: weights, architecture and pooling, front-end, windows, tokenizer.
+
+        Vectors of one identity can be compared and stored together; vectors of different identities must not be.
+        """
+        return digest(
+            {
+                "rules": _RULES_VERSION,
+                "weights": weights_digest(self._model),
+                "model": self._model.resolved_config().plain(),
+                "frontend": self._frontend.config.plain(),
+                "windows": self._windows.plain(),
+                "tokenizer": self._bundle.tokenizer.digest,
+            }
+        )
+
+    @overload
+    def embed_audio(
+        self,
+        clips: AudioSource | Iterable[AudioSource],
+        *,
+        sample_rate_hz: int | None = None,
+        batch_size: int = 16,
+        windows: Literal[False] = False,
+        on_error: Literal["raise", "nan"] = "raise",
+    ) -> Float32[np.ndarray, "clips embed"]: ...
+
+    @overload
+    def embed_audio(
+        self,
+        clips: AudioSource | Iterable[AudioSource],
+        *,
+        sample_rate_hz: int | None = None,
+        batch_size: int = 16,
+        windows: Literal[True],
+        on_error: Literal["raise", "nan"] = "raise",
+    ) -> list[list[WindowEmbedding]]: ...
+
+    def embed_audio(
+        self,
+        clips: AudioSource | Iterable[AudioSource],
+        *,
+        sample_rate_hz: int | None = None,
+        batch_size: int = 16,
+        windows: bool = False,
+        on_error: Literal["raise", "nan"] = "raise",
+    ) -> Float32[np.ndarray, "clips embed"] | list[list[WindowEmbedding]]:
+        """One unit vector a clip, of shape (clips, embed), float32; or with `windows` every window's vector and place.
+
+        A clip longer than the model's window is the normalised mean of its windows' vectors. Windows follow each other
+        without overlap (unless the embedder was loaded otherwise), the last aligned to the clip's end.
+
+        Args:
+            clips: one clip or several: paths, encoded bytes, binary files, arrays of shape (samples,) or
+                (channels, samples), or `Waveform`s, in any mixture. No clips give no rows.
+            sample_rate_hz: the rate of the arrays among them; files and `Waveform`s know their own.
+            batch_size: how many windows go through the model at once on an accelerator, and at most on a CPU. It never
+                changes a vector.
+            windows: give a list a clip, of `WindowEmbedding`s, instead.
+            on_error: "raise", or give a clip that cannot be used a row of NaN (with `windows`: no windows).
+                `stream_audio` tells the reasons.
+
+        Raises:
+            AudioError: if a clip cannot be used; names it and says why.
+        """
+        found = self.stream_audio(
+            clips,
+            sample_rate_hz=sample_rate_hz,
+            batch_size=batch_size,
+            on_error="raise" if on_error == "raise" else "keep",
+        )
+        if windows:
+            return [list(clip.windows) for clip in found]
+        missing = np.full(self.embed_dim, np.nan, np.float32)
+        rows = [missing if clip.vector is None else clip.vector for clip in found]
+        return np.stack(rows) if rows else np.zeros((0, self.embed_dim), np.float32)
+
+    def stream_audio(
+        self,
+        clips: AudioSource | Iterable[AudioSource],
+        *,
+        sample_rate_hz: int | None = None,
+        batch_size: int = 16,
+        on_error: Literal["raise", "keep"] = "raise",
+    ) -> Iterator[ClipEmbedding]:
+        """The clips' embeddings one after another, in bounded memory: for many files, or files hours long.
+
+        Sound is decoded in a background thread while the model works. Arguments are those of `embed_audio`, but clips
+        that cannot be used raise or, with "keep", come with their `error`.
+        """
+        return stream(
+            _as_many(clips),
+            read=lambda clip: read_windows(clip, sample_rate_hz, self._frontend, self._windows),
+            embed=self._embed_windows,
+            batch=compute_batch(self.device, batch_size),
+            keep_errors=on_error == "keep",
+        )
+
+    def embed_text(self, texts: str | Sequence[str], *, batch_size: int = 64) -> Float32[np.ndarray, "texts embed"]:
+        """One unit vector a text, of shape (texts, embed), float32.
+
+        Args:
+            texts: one text or several. No texts give no rows.
+            batch_size: as for `embed_audio`.
+
+        Raises:
+            TypeError: if something among the texts is no string.
+        """
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        size = compute_batch(self.device, batch_size)
+        chunks = [self._embed_chunk(chunk, size) for chunk in text_chunks(texts)]
+        return np.concatenate(chunks) if chunks else np.zeros((0, self.embed_dim), np.float32)
+
+    def embed_labels(
+        self, labels: Sequence[str], prompts: str | Sequence[str] = "ensemble"
+    ) -> Float32[np.ndarray, "labels embed"]:
+        """One unit vector a label, of shape (labels, embed): the normalised mean over its prompts.
+
+        Args:
+            labels: what could be heard.
+            prompts: a name in `openclap.text.prompts.PROMPTS`, or texts with `{label}` in them.
+
+        Raises:
+            ConfigError: if there are no labels, a label comes twice, or a prompt has no place for the label.
+        """
+        if isinstance(labels, str) or not labels:
+            raise ConfigError(f"labels must be a list with at least one label, but got {labels!r}")
+        twice = next((label for index, label in enumerate(labels) if label in labels[:index]), None)
+        if twice is not None:
+            raise ConfigError(f"labels holds {twice!r} twice: give each label once")
+        texts = [fill(prompts, label) for label in labels]
+        vectors = self.embed_text([text for group in texts for text in group])
+        return unit(vectors.reshape(len(labels), -1, self.embed_dim).mean(axis=1))
+
+    def similarity(
+        self, left: Float[np.ndarray, "left embed"], right: Float[np.ndarray, "right embed"]
+    ) -> Float32[np.ndarray, "left right"]:
+        """The cosine of every vector on the left (rows) with every one on the right (columns), from -1 to 1.
+
+        What counts as high differs between models: compare within one, not with a fixed threshold.
+
+        Raises:
+            ValueError: if an input is no matrix of this model's vectors.
+        """
+        for side in (left, right):
+            if side.ndim != 2 or side.shape[1] != self.embed_dim:
+                raise ValueError(f"vectors must have shape (n, {self.embed_dim}), but got {side.shape}")
+        cosines: Float32[np.ndarray, "left right"] = (left @ right.T).astype(np.float32, copy=False)
+        return cosines
+
+    def probabilities(self, similarity: Float[np.ndarray, "clips labels"]) -> Float32[np.ndarray, "clips labels"]:
+        """Softmax over each row of cosines, at the sharpness that the model learnt (`logit_scale`).
+
+        They are relative to the labels given and add up to 1 even where nothing fits.
+        """
+        scale = float(self._model.logit_scale.detach().float().exp())
+        logits = scale * similarity.astype(np.float64)
+        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+        shares: Float32[np.ndarray, "clips labels"] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+        return shares
+
+    def classify(
+        self,
+        clip: AudioSource,
+        labels: Sequence[str],
+        *,
+        prompts: str | Sequence[str] = "ensemble",
+        multi_label: bool = False,
+        sample_rate_hz: int | None = None,
+    ) -> list[tuple[str, float]]:
+        """The labels with their probabilities, the likeliest first.
+
+        Args:
+            clip: one clip, as for `embed_audio`.
+            labels: what could be heard.
+            prompts: as for `embed_labels`.
+            multi_label: give each label its own cosine instead. Several labels may fit, or none; a probability says
+                only which of the given labels fits best.
+            sample_rate_hz: the rate of an array.
+
+        Raises:
+            AudioError: if the clip cannot be used.
+            ConfigError: if labels or prompts cannot be used.
+        """
+        label_vectors = self.embed_labels(labels, prompts)
+        scores = self.similarity(self.embed_audio([clip], sample_rate_hz=sample_rate_hz), label_vectors)
+        values = scores if multi_label else self.probabilities(scores)
+        return sorted(zip(labels, values[0].tolist(), strict=True), key=lambda pair: -pair[1])
+
+    @torch.inference_mode()
+    def _embed_windows(self, windows: list[Window]) -> Float32[np.ndarray, "windows embed"]:
+        audio = self._frontend.batch([window.clip for window in windows]).to(self.device)
+        vectors = self._model.encode_audio(self._frontend(audio), audio.is_longer)
+        return vectors.cpu().numpy()
+
+    @torch.inference_mode()
+    def _embed_chunk(self, texts: Sequence[str], size: int) -> Float32[np.ndarray, "texts embed"]:
+        vectors = np.empty((len(texts), self.embed_dim), np.float32)
+        for rows, batch in by_length(self._bundle.tokenizer(texts), size):
+            on_device = batch.to(self.device)
+            vectors[rows] = self._model.encode_text(on_device.input_ids, on_device.attention_mask).cpu().numpy()
+        return vectors
+
+
+def load(path_or_name: str | Path, device: str | torch.device = "cpu", *, hop_s: float | None = None) -> Embedder:
+    """The model in a directory or a Hugging Face hub repository, ready for use.
+
+    Args:
+        path_or_name: a directory that training has written (`runs/demo/best`), or a hub name ("owner/model").
+        device: "cpu", "cuda", "cuda:1", …
+        hop_s: seconds from one window of a long clip to the next; None is the model's window: no overlap.
+
+    Raises:
+        CheckpointError: if there is no model, or it cannot be read; says why.
+    """
+    return Embedder.from_bundle(load_checkpoint(path_or_name, device), windows=WindowConfig(hop_s=hop_s))
+
+
+def _as_many(clips: AudioSource | Iterable[AudioSource]) -> Iterable[AudioSource]:
+    single = (str, os.PathLike, bytes, bytearray, memoryview, np.ndarray, Tensor, Waveform)
+    if isinstance(clips, single) or hasattr(clips, "read"):
+        return [cast("AudioSource", clips)]
+    return cast("Iterable[AudioSource]", clips)
