@@ -6,7 +6,7 @@ The same object serves training and use; only training hands it a generator, for
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +41,7 @@ class FrontendConfig(Config):
     int16_round_trip: bool = False
 
     @model_validator(mode="after")
-    def _check(self) -> Self:
+    def _check(self) -> FrontendConfig:
         if self.frames == 0:
             raise ValueError(f"window_s {self.window_s} is too short for one frame of {self.mel.win_length} samples")
         return self

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -141,7 +141,7 @@ class LogMel(nn.Module):
             features = (features - config.normalise_mean) / (2.0 * config.normalise_std)
         return features
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> LogMel:
         """Move with the module, and undo what a change of type would cost in precision."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         if self.window.dtype != torch.float32:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal
 
 from pydantic import model_validator
 
@@ -79,7 +79,7 @@ class MelConfig(Config):
     normalise_std: float | None = None
 
     @model_validator(mode="after")
-    def _check(self) -> Self:
+    def _check(self) -> MelConfig:
         for name in ("sample_rate_hz", "n_mels", "n_fft", "win_length", "hop_length", "power", "amin", "ref"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, but is {getattr(self, name)}")
