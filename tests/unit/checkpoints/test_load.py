@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from openclap.checkpoints.load import load
+from openclap.checkpoints.native import Bundle, save_bundle, weights_digest
+from openclap.errors import CheckpointError
+
+
+def test_a_bundles_directory_loads_by_path_and_by_text(bundle: Bundle, tmp_path: Path) -> None:
+    saved = save_bundle(bundle, tmp_path / "model")
+    for name in (saved, str(saved)):
+        assert weights_digest(load(name).model) == weights_digest(bundle.model)
+
+
+def test_a_bundle_that_a_dying_save_has_left_hidden_is_found(bundle: Bundle, tmp_path: Path) -> None:
+    save_bundle(bundle, tmp_path / "model").rename(tmp_path / ".model.replaced")
+    assert load(tmp_path / "model").config.name == "tiny"
+
+
+def test_a_broken_bundle_is_a_broken_bundle_and_nothing_else(bundle: Bundle, tmp_path: Path) -> None:
+    saved = save_bundle(bundle, tmp_path / "model")
+    (saved / "config.json").write_text("{")
+    with pytest.raises(CheckpointError, match=r"config\.json: is not JSON"):
+        load(saved)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"model_type": "clap"}, "recognised as a Hugging Face ClapModel"),
+        ({"model_type": "bert"}, "Hugging Face model of type 'bert'"),
+        ({}, "neither format_version nor model_type"),
+    ],
+)
+def test_directories_of_others_are_recognised(tmp_path: Path, config: dict[str, str], message: str) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match=message):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("laion.pt", {"state_dict": {"module.logit_scale_a": torch.zeros(())}}, "LAION-CLAP"),
+        ("ms.pth", {"model": {"caption_encoder.base.wte.weight": torch.zeros(2, 2)}}, "MS-CLAP"),
+        ("other.pt", {"weight": torch.zeros(1)}, "an unknown model"),
+    ],
+)
+def test_pickles_are_recognised_without_being_run(
+    tmp_path: Path, name: str, content: dict[str, object], message: str, zipped: bool
+) -> None:
+    torch.save(content, tmp_path / name, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(CheckpointError, match=message):
+        load(tmp_path / name)
+
+
+def test_a_pickle_that_would_do_harm_does_none(tmp_path: Path) -> None:
+    class Harm:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return Path.touch, (tmp_path / "harm",)  # type: ignore[return-value]
+
+    torch.save({"state_dict": Harm()}, tmp_path / "evil.pt")
+    with pytest.raises(CheckpointError):
+        load(tmp_path / "evil.pt")
+    assert not (tmp_path / "harm").exists()
+
+
+@pytest.mark.parametrize(("name", "data"), [("notes.txt", b"hello"), ("cut.pt", b"PK\x03\x04"), ("empty.pt", b"")])
+def test_other_files_are_not_taken_for_checkpoints(tmp_path: Path, name: str, data: bytes) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(CheckpointError, match="is a file, not a checkpoint directory"):
+        load(tmp_path / name)
+
+
+def test_bare_weights_point_to_their_directory(bundle: Bundle, tmp_path: Path) -> None:
+    saved = save_bundle(bundle, tmp_path / "model")
+    with pytest.raises(CheckpointError, match="is bare weights"):
+        load(saved / "model.safetensors")
+
+
+def test_a_runs_directory_points_to_the_model_in_it(bundle: Bundle, tmp_path: Path) -> None:
+    save_bundle(bundle, tmp_path / "best")
+    with pytest.raises(CheckpointError, match=r"did you mean .*best\?"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["no/such/place", "./nowhere"])
+def test_a_path_that_is_not_there_is_named(name: str) -> None:
+    with pytest.raises(CheckpointError, match="there is no directory"):
+        load(name)
+
+
+def test_two_words_with_a_slash_may_be_a_missing_directory_or_a_hub_name() -> None:
+    with pytest.raises(CheckpointError, match=r"'runs/best' is no directory here, and the Hugging Face hub"):
+        load("runs/best")
