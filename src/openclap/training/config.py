@@ -60,6 +60,8 @@ class RunConfig(Config):
     def _parts_agree(self) -> RunConfig:
         if self.init is not None and self.text_init is not None:
             raise ValueError("init brings its own text encoder: set init or text_init, not both")
+        if self.text_init is not None and self.model.text.options:
+            raise ValueError("text_init brings its own text encoder: leave model.text.options out")
         if self.trainer.text_cache_bytes and not self.optim.text_encoder.frozen:
             raise ValueError(
                 "trainer.text_cache_bytes keeps what a frozen text encoder says, but this one learns: "

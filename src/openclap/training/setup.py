@@ -135,10 +135,6 @@ def _from_parts(config: RunConfig, train: Manifest) -> Bundle:
         tokenizer = Tokenizer.train(captions, config.vocab_size, config.tokenizer)
         text = _with_vocabulary(config.model.text, tokenizer)
     else:
-        if config.model.text.options:
-            raise ConfigError(
-                "text_init says which text encoder there is, but model.text.options are set too: leave them out"
-            )
         tokenizer, text = pretrained.tokenizer, pretrained.encoder
     model = Clap(config.model.model_copy(update={"text": text}))
     if pretrained is not None:
