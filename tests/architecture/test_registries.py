@@ -24,7 +24,16 @@ def registries(modules) -> dict[str, Registry]:
 
 
 def test_the_registries_are_these(registries):
-    assert set(registries) == {"audio encoder", "text encoder", "loss", "corpus", "task", "recipe"}
+    assert set(registries) == {
+        "audio encoder",
+        "text encoder",
+        "loss",
+        "objective",
+        "corpus",
+        "sound source",
+        "task",
+        "recipe",
+    }
 
 
 def test_every_registry_has_entries(registries):

@@ -39,7 +39,7 @@ def test_the_manifest_holds_all_splits_with_captions_and_labels(manifest: Manife
     assert Counter(example.split for example in manifest) == {"train": 12, "validation": 3, "test": 8}
     for example in manifest:
         assert 2 <= len(example.captions) <= 3
-        assert set(example.labels) == {event["source"] for event in example.extra["events"]}
+        assert example.labels == tuple(sources.get(event["source"]).label for event in example.extra["events"])
         assert example.extra["kind"] == ("single" if len(example.labels) == 1 else "scene")
     assert {example.extra["kind"] for example in manifest.select(split="test")} == {"single", "scene"}
 

@@ -13,11 +13,11 @@ from openclap.data.synthesis.source import sources
 from openclap.data.synthesis.wording import captions
 
 RATE_HZ, DURATION_S = 16000, 5.0
-LABELS = tuple(sources.names())
+NAMES = tuple(sources.names())
 
 
 def some_scenes(count: int) -> list[Scene]:
-    return [scene(np.random.default_rng([3, seed]), LABELS, RATE_HZ, DURATION_S) for seed in range(count)]
+    return [scene(np.random.default_rng([3, seed]), NAMES, RATE_HZ, DURATION_S) for seed in range(count)]
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +34,11 @@ def onsets(samples: np.ndarray) -> int:
     return int((np.diff(np.concatenate([[0], rises.astype(int)])) == 1).sum())
 
 
-@pytest.mark.parametrize("label", ["door knock", "drum", "dog", "car horn", "cough", "water drop"])
-def test_n_strokes_give_n_onsets(label: str) -> None:
+@pytest.mark.parametrize("name", ["door-knock", "drum", "dog", "car-horn", "cough", "water-drop"])
+def test_n_strokes_give_n_onsets(name: str) -> None:
     counts = set()
     for seed in range(16):
-        made = single(np.random.default_rng([5, seed]), label, RATE_HZ, DURATION_S)
+        made = single(np.random.default_rng([5, seed]), name, RATE_HZ, DURATION_S)
         [event] = made.events
         if event.distance > 0.5 or made.reverberation_s > 0.6:
             continue  # echoes fill the gaps, as they do in a church
@@ -48,10 +48,10 @@ def test_n_strokes_give_n_onsets(label: str) -> None:
 
 
 def test_a_single_clip_has_one_event_between_its_times() -> None:
-    for label in LABELS:
-        made = single(np.random.default_rng(1), label, RATE_HZ, DURATION_S)
+    for name in NAMES:
+        made = single(np.random.default_rng(1), name, RATE_HZ, DURATION_S)
         [event] = made.events
-        assert (event.source, event.role, event.order) == (label, "foreground", 1)
+        assert (event.source, event.role, event.order) == (name, "foreground", 1)
         assert 0 <= event.start_s < event.end_s <= DURATION_S
         assert made.samples.shape == (round(DURATION_S * RATE_HZ),)
         assert made.samples.dtype == np.float32
@@ -98,9 +98,9 @@ def test_too_few_sources_for_a_scene_are_refused() -> None:
 
 def made_of(*events: tuple[str, int | None, str, bool]) -> Scene:
     listed = []
-    for order, (label, count, loudness, back) in enumerate(events, start=1):
+    for order, (name, count, loudness, back) in enumerate(events, start=1):
         role, place = ("background", None) if back else ("foreground", order)
-        listed.append(Event(label, role, place, count, loudness, 0.0, 1.0, -20.0, 0.0, {}))  # type: ignore[arg-type]
+        listed.append(Event(name, role, place, count, loudness, 0.0, 1.0, -20.0, 0.0, {}))  # type: ignore[arg-type]
     return Scene(np.zeros(1, dtype=np.float32), "scene", tuple(listed), 0.2)
 
 
@@ -120,7 +120,7 @@ def test_clauses_state_number_loudness_and_order() -> None:
 
 
 def test_noun_phrases_have_articles_and_plurals() -> None:
-    made = made_of(("door knock", 2, "soft", False), ("alarm", None, "normal", False), ("rain", None, "normal", True))
+    made = made_of(("door-knock", 2, "soft", False), ("alarm", None, "normal", False), ("rain", None, "normal", True))
     found = every_caption(made, 1)
     assert "Two soft knocks on a door followed by a beeping alarm, with rain in the background" in found
     assert every_caption(made_of(("owl", 1, "normal", False)), 1) == {"An owl hoot"}

@@ -40,7 +40,7 @@ class SoundscapesConfig(Config):
         sample_rate_hz: rate of the files.
         duration_s: length of each clip.
         single_fraction: share of clips that hold one source alone, spread evenly over the sources.
-        sources: labels to use; empty for all.
+        sources: names of those to use; empty for all.
         audio_format: file format; 16 bits either way.
     """
 
@@ -62,13 +62,13 @@ class SoundscapesConfig(Config):
 def render(config: SoundscapesConfig, split: str, index: int) -> tuple[scenes.Scene, tuple[str, ...]]:
     """The clip `index` of a split and its captions: a pure function of its arguments (`n_…` do not matter)."""
     rng = np.random.default_rng([_VERSION, config.seed, SPLITS.index(split), index])
-    labels = config.sources or tuple(sources.names())
+    names = config.sources or tuple(sources.names())
     # Evenly spaced singles: their count passes a whole number at this index.
     before, after = int(index * config.single_fraction), int((index + 1) * config.single_fraction)
     if after > before:
-        made = scenes.single(rng, labels[before % len(labels)], config.sample_rate_hz, config.duration_s)
+        made = scenes.single(rng, names[before % len(names)], config.sample_rate_hz, config.duration_s)
     else:
-        made = scenes.scene(rng, labels, config.sample_rate_hz, config.duration_s)
+        made = scenes.scene(rng, names, config.sample_rate_hz, config.duration_s)
     return made, captions(rng, made)
 
 
@@ -132,7 +132,7 @@ def _row(path: str, split: str, made: scenes.Scene, texts: Sequence[str]) -> dic
 
 
 def _checked(config: SoundscapesConfig) -> SoundscapesConfig:
-    known = [sources.get(label) for label in config.sources]
+    known = [sources.get(name) for name in config.sources]
     if known and config.single_fraction < 1 and not scenes.enough(known):
         raise ConfigError(f"corpus soundscapes: sources are {list(config.sources)}, but {scenes.NEEDED}")
     if config.duration_s < 3 or config.sample_rate_hz < 8000:

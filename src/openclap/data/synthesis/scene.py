@@ -36,7 +36,7 @@ class Event:
     """One source that sounds in a scene.
 
     Attributes:
-        source: its label.
+        source: its name in the registry.
         role: an event of the sequence in front, or the background that lasts throughout.
         order: 1, 2, … in the sequence; None for a background.
         count: strokes of a countable source; None for a continuous one.
@@ -79,13 +79,13 @@ class Scene:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The sources heard, each once."""
-        return tuple(dict.fromkeys(event.source for event in self.events))
+        """The class names of what is heard, each once."""
+        return tuple(dict.fromkeys(sources.get(event.source).label for event in self.events))
 
 
-def single(rng: np.random.Generator, label: str, rate_hz: int, duration_s: float) -> Scene:
+def single(rng: np.random.Generator, name: str, rate_hz: int, duration_s: float) -> Scene:
     """A clip of one source alone."""
-    return _mix(rng, "single", [sources.get(label)], None, rate_hz, duration_s)
+    return _mix(rng, "single", [sources.get(name)], None, rate_hz, duration_s)
 
 
 def enough(known: Sequence[Source]) -> bool:
@@ -94,15 +94,15 @@ def enough(known: Sequence[Source]) -> bool:
     return countable >= 3 and countable < len(known)
 
 
-def scene(rng: np.random.Generator, labels: Sequence[str], rate_hz: int, duration_s: float) -> Scene:
+def scene(rng: np.random.Generator, names: Sequence[str], rate_hz: int, duration_s: float) -> Scene:
     """A mixed scene of two to four of the sources named.
 
     Raises:
         ValueError: if they are not `enough`.
     """
-    known = [sources.get(label) for label in labels]
+    known = [sources.get(name) for name in names]
     if not enough(known):
-        raise ValueError(f"{NEEDED}, but got {list(labels)}")
+        raise ValueError(f"{NEEDED}, but got {list(names)}")
     countable = [source for source in known if source.countable]
     continuous = [source for source in known if not source.countable]
     has_background = rng.random() < 0.55
@@ -171,7 +171,7 @@ def _event(
     finish_s = start_s + len(sound) / rate_hz
     distance = float(rng.random() ** 1.5)
     parameters = {key: float(value) for key, value in take.parameters.items()}
-    return Event(source.label, role, order, count, loudness, start_s, finish_s, level_db, distance, parameters), sound
+    return Event(source.name, role, order, count, loudness, start_s, finish_s, level_db, distance, parameters), sound
 
 
 _ODDS: dict[Role, tuple[float, float, float]] = {"foreground": (0.25, 0.45, 0.3), "background": (0.4, 0.6, 0.0)}

@@ -56,16 +56,21 @@ class Source:
     """A kind of sound.
 
     Attributes:
-        label: its class name in the corpus.
+        name: as registered: "door-knock".
         words: one or more ways to speak of it.
         draw: (generator, sample rate in Hz) to a `Take`.
         interval_s: range of the time from one stroke to the next, or None for a continuous sound.
     """
 
-    label: str
+    name: str
     words: tuple[Words, ...]
     draw: Draw
     interval_s: tuple[float, float] | None = None
+
+    @property
+    def label(self) -> str:
+        """Its class name, as one says it: "door knock"."""
+        return self.name.replace("-", " ")
 
     @property
     def countable(self) -> bool:
@@ -76,11 +81,11 @@ class Source:
 sources: Registry[Source] = Registry("sound source", "openclap.data.synthesis.sources")
 
 
-def source(label: str, *words: Words, interval_s: tuple[float, float] | None = None) -> Callable[[Draw], Draw]:
+def source(name: str, *words: Words, interval_s: tuple[float, float] | None = None) -> Callable[[Draw], Draw]:
     """A decorator that registers a draw function as a source."""
 
     def enter(draw: Draw) -> Draw:
-        sources.add(label, Source(label, words, draw, interval_s))
+        sources.add(name, Source(name, words, draw, interval_s))
         return draw
 
     return enter

@@ -99,7 +99,7 @@ def saw(rng: np.random.Generator, rate_hz: int) -> Take:
 
 
 @source(
-    "train horn",
+    "train-horn",
     Words("a train horn", "blares", "blaring", "train horn blast", "train horn blasts"),
     Words("a train", "whistles", "whistling", "train whistle", "train whistles"),
     interval_s=(1.05, 1.3),
@@ -121,7 +121,7 @@ def train_horn(rng: np.random.Generator, rate_hz: int) -> Take:
 
 
 @source(
-    "car horn",
+    "car-horn",
     Words("a car horn", "honks", "honking", "honk of a car horn", "honks of a car horn"),
     Words("a car", "beeps", "beeping", "car horn beep", "car horn beeps"),
     interval_s=(0.42, 0.6),

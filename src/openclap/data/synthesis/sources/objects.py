@@ -9,7 +9,7 @@ from openclap.data.synthesis.source import Take, Words, source
 
 
 @source(
-    "door knock",
+    "door-knock",
     Words("someone", "knocks", "knocking", "knock on a door", "knocks on a door", tail="on a door"),
     interval_s=(0.24, 0.42),
 )

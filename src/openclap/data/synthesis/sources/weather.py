@@ -115,7 +115,7 @@ def fire(rng: np.random.Generator, rate_hz: int) -> Take:
 
 
 @source(
-    "water drop",
+    "water-drop",
     Words("a drop of water", "falls", "falling", "drop of water", "drops of water"),
     Words("water", "drips", "dripping", "water drip", "water drips"),
     interval_s=(0.3, 0.6),
