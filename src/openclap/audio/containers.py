@@ -22,8 +22,8 @@ from collections.abc import Callable
 from openclap.audio import mp3
 from openclap.audio.source import BinaryFile
 
-MEDIA_CONTAINERS = frozenset({"mp4", "matroska", "aac", "asf", "avi", "flv", "flac-stream"})
-"""The containers that libsndfile does not read, or not to the end, and PyAV does."""
+MEDIA_CONTAINERS = frozenset({"mp4", "matroska", "aac", "asf", "avi", "flv"})
+"""The containers that libsndfile does not read, and PyAV does."""
 
 _SIGNATURES = {
     b"fLaC": "flac",
@@ -43,10 +43,8 @@ def container_of(file: BinaryFile) -> str | None:
     """The container's name by its first bytes ("wav", "flac", "mp4", …), or None if they say nothing."""
     start = mp3.id3_bytes(file)
     file.seek(start)
-    head = file.read(26)
+    head = file.read(16)
     found = _by_signature(head)
-    if found == "flac" and len(head) == 26 and int.from_bytes(head[21:26], "big") & 0xFFFFFFFFF == 0:
-        return "flac-stream"  # STREAMINFO's total is 0: it was not known when the header was written
     if found is None and len(head) >= 2 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:
         return "aac" if head[1] & 0x06 == 0 else "mp3"
     if found is None and start:

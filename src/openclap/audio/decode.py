@@ -1,7 +1,10 @@
 """Sound from a file, bytes or an array: float32 mono at its own rate, or an error that says what is wrong.
 
 WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF (and whatever else libsndfile reads) need nothing but soundfile; M4A, AAC, MP4
-and WebM need the extra `media`, and so does FLAC that was streamed without a length, where libsndfile loses the end.
+and WebM need the extra `media`.
+
+A range is the very same samples as in the whole. libsndfile (1.2.2) seeks MP3 by guess (mpg123's "fuzzy" mode), and
+Vorbis up to a block off (448 samples, in every tenth real clip): there the samples before the range are decoded, too.
 
 What is refused, always with the source and the reason:
 
@@ -46,6 +49,7 @@ __all__ = ["AudioInfo", "AudioSource", "audio_info", "decode", "source_name"]
 _SOUNDFILE_ERRORS = (soundfile.SoundFileError, RuntimeError, TypeError, ValueError, OSError, MemoryError)
 _BLOCK_SAMPLES = 1 << 22  # all channels together: 16 MiB; keeps a lying header from asking for terabytes
 _UNKNOWN_FRAMES = 1 << 62  # libsndfile's answer for a stream of unknown length is above this
+_INEXACT_SEEK = frozenset({"MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III", "VORBIS"})
 _GUESSED = frozenset({"mp3", "ogg"})  # the decoder's length may be off by a block; their own marks tell if they are cut
 _RATES_HZ = range(100, 10_000_001)  # beyond, a broken header is likelier than a sound
 _MOST_CHANNELS = 64  # in arrays: beyond, (samples, channels) was meant
@@ -97,6 +101,8 @@ def audio_info(source: AudioSource, *, sample_rate_hz: int | None = None) -> Aud
             with _sound_file(file, name, container) as sound:
                 rate_hz, n_channels, frames = sound.samplerate, sound.channels, sound.frames
                 kind = f"{sound.format}/{sound.subtype}".lower()
+                if frames >= _UNKNOWN_FRAMES:
+                    frames = len(_read(sound, file, name, container, 0, None))
                 if container == "mp3":
                     frames = mp3.counted_samples(file) or frames
     if frames == 0:
@@ -115,7 +121,7 @@ def decode(
     """Float32 mono samples at the source's own rate: the mean of all channels, full scale at 1.
 
     Lossy codecs may overshoot full scale a little; nothing is clipped. Of a file, only the range asked for is decoded,
-    except that MP3 and bare AAC, which have no index, are decoded from their beginning (about 1 ms a second of sound).
+    except that MP3, Ogg Vorbis and bare AAC are decoded from their beginning (1 to 2 ms a second of sound).
 
     Args:
         source: a path, an encoded file's bytes, an open binary file (read from its beginning), an array or tensor of
@@ -181,34 +187,35 @@ def _sound_file(file: BinaryFile, name: str, container: str | None) -> soundfile
     file = mp3.indexed(file) if container == "mp3" else closed(file, container)
     file.seek(0)
     try:
-        sound = soundfile.SoundFile(file)
+        sound = _Forward(file)
     except _SOUNDFILE_ERRORS as error:
         known = "is no sound file that is known" if container is None else f"is a broken {container} file"
         raise AudioDecodeError(name, f"{known} ({_short(error)})") from error
-    if sound.frames >= _UNKNOWN_FRAMES:
-        raise AudioDecodeError(name, "its header does not say how long it is")
     checked_rate(sound.samplerate, name)
     return sound
+
+
+class _Forward(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
+    """A sound file without the seek that soundfile makes after every read.
+
+    That moves MP3 and Vorbis to another place, and fails at the end of FLAC that was streamed without a length.
+    """
+
+    def seekable(self) -> bool:
+        return False
 
 
 def _read(
     sound: soundfile.SoundFile, file: BinaryFile, name: str, container: str | None, first: int, frames: int | None
 ) -> Float32[np.ndarray, " samples"]:
-    """Mono samples from the sample `first` on; block by block, so that many channels never stand in memory together.
-
-    MP3 is read from its beginning and in one piece: libsndfile seeks it by guess (mpg123's "fuzzy" mode), and soundfile
-    seeks after every read.
-    """
+    """Mono samples from the sample `first` on; block by block, so that many channels never stand in memory together."""
+    known = sound.frames < _UNKNOWN_FRAMES
     end = sound.frames if frames is None else min(sound.frames, first + frames)
     block = max(1, _BLOCK_SAMPLES // sound.channels)
-    position = first
-    if container == "mp3":
-        position = 0
-        block = end = min(end, mp3.most_samples(_size(file)))
-    parts = [np.zeros(0, np.float32)]
+    parts, position = [np.zeros(0, np.float32)], 0
     try:
-        if 0 < position < end:
-            sound.seek(position)
+        if 0 < first < end and known and sound.subtype not in _INEXACT_SEEK:
+            position = sound.seek(first)
         while position < end:
             values = sound.read(min(block, end - position), dtype="float32", always_2d=True)
             if len(values) == 0:
@@ -220,7 +227,7 @@ def _read(
             reason = f"the file is cut: its header promises {sound.frames} samples, and the decoder found the end early"
             raise TruncatedAudioError(name, reason) from error
         raise AudioDecodeError(name, f"is broken inside ({_short(error)})") from error
-    if container not in _GUESSED and position < end:
+    if known and container not in _GUESSED and position < end:
         raise TruncatedAudioError(name, f"the file is cut: of {sound.frames} samples, {position} are there")
     return np.concatenate(parts)
 

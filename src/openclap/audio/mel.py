@@ -105,11 +105,7 @@ class LogMel(nn.Module):
         if clips.device.type != "cpu":
             clips_at_once = max(1, _DEVICE_BLOCK_VALUES // (frames * self.config.n_fft))
             return torch.cat([self._block(part) for part in torch.split(framed, clips_at_once)])
-        energies = clips.new_empty(len(clips), frames, self.config.n_mels)
-        for clip, out in zip(framed, energies, strict=True):
-            for start in range(0, frames, _BLOCK_FRAMES):
-                out[start : start + _BLOCK_FRAMES] = self._block(clip[start : start + _BLOCK_FRAMES])
-        return energies
+        return torch.stack([torch.cat([self._block(part) for part in clip.split(_BLOCK_FRAMES)]) for clip in framed])
 
     def _block(self, frames: Float[Tensor, "*frames samples"]) -> Float[Tensor, "*frames mels"]:
         config = self.config

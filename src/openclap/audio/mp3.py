@@ -29,7 +29,6 @@ _KBITS = {
     (2, 1): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _SEARCH_BYTES = 65_536  # how far after the tags the first frame may be
-_SMALLEST_FRAME = 24  # bytes, of 8 kbit/s
 _LARGEST_FRAME = 1441  # bytes, of layer III: what a count may be off by, as encoders differ in counting their own frame
 
 
@@ -125,11 +124,6 @@ def counted_samples(file: BinaryFile) -> int | None:
     walk = _walk(body or b"")
     header = frame_header(body or b"")
     return walk.frames * header.samples if header is not None and len(walk.kbits) == 1 else None
-
-
-def most_samples(size: int) -> int:
-    """More samples a channel than any MP3 file of so many bytes can hold: a bound on what a lying table promises."""
-    return (size // _SMALLEST_FRAME + 1) * 1152
 
 
 def frame_header(data: bytes) -> FrameHeader | None:
