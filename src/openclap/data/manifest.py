@@ -246,7 +246,8 @@ def _plain(example: Example, root: Path) -> dict[str, Any]:
     taken = {name.casefold() for name in example.extra}
     for field in ("split", "fold", "start_s", "duration_s", "license", "credit", "source"):
         value = getattr(example, field)
-        if value != _DEFAULTS[field] or taken.intersection(SYNONYMS[field]):
+        rivals = SYNONYMS[field] + (SYNONYMS["end_s"] if field == "duration_s" else ())
+        if value != _DEFAULTS[field] or taken.intersection(rivals):
             row[field] = value
     return row | {name: value for name, value in example.extra.items() if name not in row}
 
