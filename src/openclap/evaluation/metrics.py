@@ -164,25 +164,31 @@ def _at_best(scores: Scores, relevant: Relevant) -> tuple[PerQuery, PerQuery, Pe
 
 def _average_precision(k: int, scores: Scores, relevant: Relevant) -> PerQuery:
     rows, items = scores.shape
-    order = np.argsort(-scores, axis=1, kind="stable")
-    ranked = np.take_along_axis(scores, order, axis=1)
-    found = np.cumsum(np.take_along_axis(relevant, order, axis=1), axis=1)
-    places = np.broadcast_to(np.arange(items), (rows, items))
-    opens = np.ones((rows, items), dtype=bool)  # a place whose score differs from the one before opens a tied block
+    k = min(k, items)
+    top = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+    top = np.take_along_axis(top, np.argsort(-np.take_along_axis(scores, top, axis=1), axis=1), axis=1)
+    ranked = np.take_along_axis(scores, top, axis=1)
+    found = np.cumsum(np.take_along_axis(relevant, top, axis=1), axis=1)
+    places = np.broadcast_to(np.arange(k), (rows, k))
+    opens = np.ones((rows, k), dtype=bool)  # a place whose score differs from the one before opens a tied block
     opens[:, 1:] = ranked[:, 1:] != ranked[:, :-1]
     closes = np.roll(opens, -1, axis=1)
     closes[:, -1] = True
     first = np.maximum.accumulate(np.where(opens, places, 0), axis=1)
-    last = np.minimum.accumulate(np.where(closes, places, items)[:, ::-1], axis=1)[:, ::-1]
+    last = np.minimum.accumulate(np.where(closes, places, k)[:, ::-1], axis=1)[:, ::-1]
     before = np.where(first > 0, np.take_along_axis(found, np.maximum(first - 1, 0), axis=1), 0)
     right = np.take_along_axis(found, last, axis=1) - before
     size = last - first + 1
+    # The last block may reach past the first k: which of its items are among them is chance, so all of it counts.
+    cut = scores == ranked[:, -1:]
+    at_cut = ranked == ranked[:, -1:]
+    size = np.where(at_cut, cut.sum(axis=1, keepdims=True), size)
+    right = np.where(at_cut, (cut & relevant).sum(axis=1, keepdims=True), right)
     # At a place within a block: how likely the item is relevant, and, if it is, how many relevant ones precede it.
     likely = right / size
     preceding = before + (places - first) * (right - 1) / np.maximum(size - 1, 1)
-    precision = (preceding + 1) / (places + 1)
-    gained = (likely * precision)[:, :k].sum(axis=1)
-    return np.asarray(gained / np.minimum(relevant.sum(axis=1), k))
+    gained = likely * (preceding + 1) / (places + 1)
+    return np.asarray(gained.sum(axis=1) / np.minimum(relevant.sum(axis=1), k))
 
 
 def _weighted_precision(

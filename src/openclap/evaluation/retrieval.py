@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,14 @@ from openclap.evaluation import metrics
 from openclap.evaluation.intervals import draw_weights, percentiles, weighted_means, weighted_medians
 from openclap.evaluation.results import Score
 
-RECALLS = (1, 5, 10)
-PRECISION_AT = 10
+Metric = Callable[[int, np.ndarray, np.ndarray], np.ndarray]
+
+_METRICS: tuple[tuple[str, str, Metric, int], ...] = (
+    ("r1", "R@1", metrics.recall_at, 1),
+    ("r5", "R@5", metrics.recall_at, 5),
+    ("r10", "R@10", metrics.recall_at, 10),
+    ("map10", "mAP@10", metrics.average_precision_at, 10),
+)
 
 
 def text_index(captions: Sequence[Sequence[str]]) -> tuple[list[str], np.ndarray]:
@@ -69,15 +75,19 @@ def examples(
 
 
 def _score(key: str, name: str, scores: np.ndarray, relevant: np.ndarray, weights: np.ndarray) -> dict[str, Score]:
-    """The scores of one direction. Chance is the same metric on scores that are all equal: the mean over all orders."""
-    flat = np.zeros(scores.shape)
+    """The scores of one direction."""
     found: dict[str, Score] = {}
-    for k in RECALLS:
-        values, chance = metrics.recall_at(k, scores, relevant), metrics.recall_at(k, flat, relevant)
-        found[f"{key}_r{k}"] = _mean(f"{name} R@{k}", values, chance, weights)
-    k = PRECISION_AT
-    values, chance = metrics.average_precision_at(k, scores, relevant), metrics.average_precision_at(k, flat, relevant)
-    found[f"{key}_map{k}"] = _mean(f"{name} mAP@{k}", values, chance, weights)
+    for short, shown, metric, k in _METRICS:
+        values = metric(k, scores, relevant)
+        low, high = percentiles(weighted_means(values, weights))
+        found[f"{key}_{short}"] = Score(
+            name=f"{name} {shown}",
+            value=float(values.mean()),
+            chance=_chance(metric, k, relevant),
+            low=low,
+            high=high,
+            n=len(values),
+        )
     ranks = metrics.first_rank(scores, relevant)
     low, high = percentiles(weighted_medians(ranks, weights))
     found[f"{key}_median_rank"] = Score(
@@ -93,6 +103,11 @@ def _score(key: str, name: str, scores: np.ndarray, relevant: np.ndarray, weight
     return found
 
 
-def _mean(name: str, values: np.ndarray, chance: np.ndarray, weights: np.ndarray) -> Score:
-    low, high = percentiles(weighted_means(values, weights))
-    return Score(name=name, value=float(values.mean()), chance=float(chance.mean()), low=low, high=high, n=len(values))
+def _chance(metric: Metric, k: int, relevant: np.ndarray) -> float:
+    """The mean of a metric over all orders of the items: what it gives for scores that are all equal.
+
+    It depends on a query only by how many items are right for it, so each such number is worked out once.
+    """
+    right, queries = np.unique(relevant.sum(axis=1), return_counts=True)
+    rows = np.arange(relevant.shape[1]) < right[:, None]
+    return float(np.average(metric(k, np.zeros(rows.shape), rows), weights=queries))
