@@ -44,7 +44,7 @@ app = typer.Typer(
 _START, _USE, _LISTS = "Train and evaluate", "Use a model", "Look around"
 app.command("demo", rich_help_panel=_START)(demo.demo)
 app.command("train", rich_help_panel=_START)(train.train)
-app.command("eval", rich_help_panel=_START)(eval.evaluate)
+app.command("eval", cls=eval.EvalCommand, rich_help_panel=_START)(eval.evaluate)
 app.add_typer(data.app, name="data", rich_help_panel=_START)
 app.command("embed", rich_help_panel=_USE)(embed.embed)
 app.command("classify", rich_help_panel=_USE)(classify.classify)

@@ -1,0 +1,245 @@
+"""The commands one after another, as a user types them, on a small corpus and a model of two steps."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import openclap
+from openclap.cli.app import run
+from openclap.evaluation.results import read_results
+
+from .conftest import SMALL_CORPUS, SMALL_RUN, with_flag
+
+
+def test_a_run_leaves_its_settings_its_log_its_curves_and_two_models(trained):
+    assert {"config.yaml", "log.jsonl", "curves.png", "best", "last", "checkpoints"} <= {
+        path.name for path in trained.iterdir()
+    }
+
+
+def test_info_describes_the_model(model, capsys):
+    assert run(["info", model, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["audio_encoder"] == "htsat-micro"
+    assert found["identity"] == openclap.load(model).identity
+    assert found["provenance"]["data"]["train"]["licenses"] == {"CC0-1.0": 16}
+    assert run(["info", model]) == 0
+    assert "CC0-1.0 (16)" in capsys.readouterr().out
+
+
+def test_a_second_run_in_the_same_place_is_refused(corpus, trained, capsys):
+    arguments = ["train", "demo", "--data", str(corpus), "--out", str(trained), *with_flag("--set", SMALL_RUN)]
+    assert run(arguments) == 6
+    assert "--resume" in capsys.readouterr().err
+
+
+def test_a_finished_run_is_resumed_to_nothing_more(trained, capsys):
+    before = (trained / "last" / "model.safetensors").read_bytes()
+    assert run(["train", str(trained), "--resume", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["steps"] == 2
+    assert (trained / "last" / "model.safetensors").read_bytes() == before
+
+
+def test_eval_prints_numbers_beside_chance_and_writes_the_same(model, corpus, tmp_path, capsys):
+    file = tmp_path / "deep" / "results.json"
+    arguments = ["eval", model, "retrieval", "zero-shot", "--data", str(corpus), "--where", "split=test"]
+    assert run([*arguments, "--set", "zero-shot.prompts=laion", "--json", str(file)]) == 0
+    printed = capsys.readouterr().out
+    assert "chance" in printed
+    assert "T→A R@10" in printed
+    retrieval, zero_shot = read_results(file)
+    assert retrieval.clips == 8
+    assert retrieval.model["identity"] == openclap.load(model).identity
+    assert zero_shot.settings["prompts"] == "laion"
+    assert run([*arguments, "--set", "zero-shot.prompts=laion", "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)["results"]
+    assert [result["scores"] for result in again] == [result.plain()["scores"] for result in (retrieval, zero_shot)]
+
+
+def test_eval_takes_json_before_the_tasks_as_well(model, corpus, capsys):
+    assert run(["eval", model, "--json", "retrieval", "--data", str(corpus), "--where", "split=test"]) == 0
+    assert json.loads(capsys.readouterr().out)["results"][0]["task"] == "retrieval"
+
+
+def test_eval_writes_a_page(model, corpus, tmp_path):
+    page = tmp_path / "page"
+    arguments = ["eval", model, "retrieval", "--data", str(corpus), "--where", "split=test"]
+    assert run([*arguments, "--report", str(page)]) == 0
+    assert "T→A R@10" in (page / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["retreival"], "'retrieval'"),
+        (["retrieval", "--set", "retrieval.exmples=1"], "'examples'"),
+        (["retrieval", "--set", "zero-shot.prompts=laion"], "retrieval"),
+        (["retrieval", "--where", "splitt=test"], "'split'"),
+        (["zero-shot", "--set", "zero-shot.prompts=loain"], "'laion'"),
+    ],
+)
+def test_eval_answers_a_wrong_name_with_the_right_one(arguments, message, model, corpus, capsys):
+    assert run(["eval", model, *arguments, "--data", str(corpus)]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_embedding_a_folder_gives_each_file_the_vector_that_it_has_alone(model, corpus, tmp_path):
+    out = tmp_path / "vectors.npz"
+    assert run(["embed", model, str(corpus / "test"), "--out", str(out)]) == 0
+    embedder = openclap.load(model)
+    with np.load(out) as stored:
+        assert stored["vectors"].shape == (8, 32)
+        assert str(stored["identity"]) == embedder.identity
+        for path, vector in zip(stored["path"][:3], stored["vectors"], strict=False):
+            assert float(embedder.embed_audio([str(path)])[0] @ vector) > 1 - 1e-6  # the embedder's own promise
+
+
+def test_embedding_goes_on_past_a_bad_file_and_says_so(model, corpus, tmp_path, capsys):
+    sounds = tmp_path / "sounds"
+    shutil.copytree(corpus / "test", sounds)
+    (sounds / "00000.flac").write_bytes(b"this is no sound")
+    out = tmp_path / "vectors.npz"
+    assert run(["embed", model, str(sounds), "--out", str(out), "--json"]) == 3
+    printed = capsys.readouterr()
+    found = json.loads(printed.out)
+    assert (found["vectors"], len(found["bad"])) == (7, 1)
+    assert found["bad"][0]["source"].endswith("00000.flac")
+    assert "00000.flac" in printed.err
+    with np.load(out) as stored:
+        assert not any(path.endswith("00000.flac") for path in stored["path"])
+
+
+def test_parts_of_files_are_embedded_as_parts(model, corpus, tmp_path):
+    manifest, out = tmp_path / "parts.csv", tmp_path / "vectors.npz"
+    sound = corpus / "test" / "00000.flac"
+    manifest.write_text(f"path,start_s,duration_s\n{sound},0,1\n{sound},1.5,1\n{sound},9,1\n", encoding="utf-8")
+    assert run(["embed", model, str(manifest), "--out", str(out)]) == 3  # the third lies past the end
+    with np.load(out) as stored:
+        assert stored["start_s"].tolist() == [0.0, 1.5]
+        assert stored["end_s"].tolist() == [1.0, 2.5]
+        assert abs(float(stored["vectors"][0] @ stored["vectors"][1])) < 1 - 1e-6
+
+
+def test_windows_of_a_long_file_have_their_places(model, tmp_path):
+    import soundfile
+
+    rng = np.random.default_rng(0)
+    soundfile.write(tmp_path / "long.wav", rng.uniform(-0.5, 0.5, 16_000 * 12).astype(np.float32), 16_000)
+    out = tmp_path / "vectors.parquet"
+    assert run(["embed", model, str(tmp_path / "long.wav"), "--windows", "--out", str(out)]) == 0
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(out)
+    assert table["start_s"].to_pylist() == [0.0, 5.0, 7.0]
+    assert table["end_s"].to_pylist() == [5.0, 10.0, 12.0]
+
+
+def test_texts_are_embedded(model, tmp_path):
+    out = tmp_path / "texts.npz"
+    assert run(["embed", model, "--text", "rain", "--text", "a dog", "--out", str(out)]) == 0
+    with np.load(out) as stored:
+        np.testing.assert_allclose(stored["vectors"], openclap.load(model).embed_text(["rain", "a dog"]), atol=1e-6)
+
+
+def test_classify_gives_each_sound_its_likeliest_labels(model, corpus, capsys):
+    arguments = ["classify", model, str(corpus / "test"), "-l", "rain", "-l", "dog", "-l", "bell", "--top", "2"]
+    assert run([*arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found) == 8
+    for entry in found:
+        first, second = entry["labels"]
+        assert first["probability"] >= second["probability"]
+    assert run([*arguments, "--prompts", "a recording of {label}", "--multi-label"]) == 0
+    assert "cosine" in capsys.readouterr().out
+
+
+def test_similarity_ranks_pairs(model, corpus, capsys):
+    sounds = [str(corpus / "test" / name) for name in ("00000.flac", "00001.flac")]
+    assert run(["similarity", model, *sounds, "-t", "rain", "-t", "a dog", "--json"]) == 0
+    cosines = [entry["cosine"] for entry in json.loads(capsys.readouterr().out)]
+    assert len(cosines) == 4
+    assert cosines == sorted(cosines, reverse=True)
+
+
+def test_data_check_finds_leakage_and_exits_with_3(corpus, tmp_path, capsys):
+    assert run(["data", "check", str(corpus), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["clips"] == 28
+    folder = tmp_path / "copy"
+    shutil.copytree(corpus, folder)
+    shutil.copy(folder / "train" / "00000.flac", folder / "test" / "00000.flac")
+    assert run(["data", "check", str(folder)]) == 3
+    assert "more than one split" in capsys.readouterr().out
+
+
+def test_the_demo_goes_the_whole_way_and_does_nothing_twice(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["demo", *with_flag("--set", SMALL_RUN), *with_flag("--corpus-set", SMALL_CORPUS)]
+    assert run([*arguments, "--json"]) == 0
+    first = capsys.readouterr()
+    assert (tmp_path / "runs" / "demo" / "report" / "index.html").exists()
+    for command in ("openclap classify", "openclap embed", "openclap train"):
+        assert command in first.err
+    weights = tmp_path / "runs" / "demo" / "best" / "model.safetensors"
+    sound = tmp_path / "corpora" / "soundscapes" / "train" / "00000.flac"
+    made = weights.read_bytes(), sound.stat().st_mtime_ns
+    assert run([*arguments, "--json"]) == 0
+    second = capsys.readouterr()
+    assert (weights.read_bytes(), sound.stat().st_mtime_ns) == made
+    scores = [[r["scores"] for r in json.loads(printed.out)["results"]] for printed in (first, second)]
+    assert scores[0] == scores[1]
+
+
+def test_one_trains_on_a_folder_of_sounds_with_text_files_beside_them(corpus, tmp_path, capsys):
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    for place, file in enumerate(sorted((corpus / "train").iterdir())[:6]):
+        shutil.copy(file, sounds / file.name)
+        (sounds / file.with_suffix(".txt").name).write_text(f"sound number {place}\n", encoding="utf-8")
+    out = tmp_path / "run"
+    settings = with_flag("--set", [*SMALL_RUN, "data.batch_size=4"])
+    assert run(["train", "demo", "--data", str(sounds), "--out", str(out), *settings]) == 0
+    assert "no clips for validation" in capsys.readouterr().out
+    assert openclap.load(out / "best").embed_dim == 32
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_during_training_ends_it_with_its_own_code(sent, code, corpus, tmp_path):
+    out = tmp_path / "run"
+    settings = with_flag("--set", [*SMALL_RUN, "trainer.max_steps=100000", "trainer.log_every=1"])
+    process = _start(["train", "demo", "--data", str(corpus), "--out", str(out), *settings])
+    log, deadline = out / "log.jsonl", time.monotonic() + 60
+    while not (log.exists() and '"kind": "step"' in log.read_text(encoding="utf-8")):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, "no step within a minute"
+        time.sleep(0.1)
+    process.send_signal(sent)
+    _, complaints = process.communicate(timeout=60)
+    assert process.returncode == code, complaints
+    assert "Traceback" not in complaints
+    assert (out / "last" / "model.safetensors").exists() is (sent == signal.SIGTERM)  # it saves, an interrupt does not
+
+
+@pytest.mark.parametrize("arguments", [["recipes", "demo"], ["tasks"], ["recipes", "--json"]])
+def test_a_pipe_that_nobody_reads_ends_the_command_quietly(arguments):
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = _start(arguments, stdout=writer)
+    os.close(writer)
+    _, complaints = process.communicate(timeout=60)
+    assert "rror" not in complaints, complaints
+    assert process.returncode == 1
+
+
+def _start(arguments: list[str], stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "openclap", *arguments]
+    return subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment)

@@ -1,0 +1,67 @@
+"""Files of vectors: what goes in comes out, and half a file never appears."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from openclap.cli.vectors import writing
+from openclap.errors import ConfigError
+
+ROWS = np.arange(12, dtype=np.float32).reshape(4, 3)
+
+
+def _write(path, stop_after=None):
+    with writing(path) as file:
+        for first in (0, 2):
+            file.add(ROWS[first : first + 2], {"path": [f"{first}.wav", f"{first + 1}.wav"], "start_s": (0.0, 1.5)})
+            if stop_after == first:
+                raise RuntimeError("the disk is full")
+        file.describe("abc")
+
+
+def test_an_npz_file_holds_vectors_columns_and_the_identity(tmp_path):
+    _write(tmp_path / "new" / "vectors.npz")
+    with np.load(tmp_path / "new" / "vectors.npz") as stored:
+        np.testing.assert_array_equal(stored["vectors"], ROWS)
+        assert stored["path"].tolist() == ["0.wav", "1.wav", "2.wav", "3.wav"]
+        assert stored["start_s"].tolist() == [0.0, 1.5, 0.0, 1.5]
+        assert str(stored["identity"]) == "abc"
+
+
+def test_a_parquet_file_holds_the_same(tmp_path):
+    _write(tmp_path / "vectors.parquet")
+    table = pq.read_table(tmp_path / "vectors.parquet")
+    assert table["vector"].to_pylist() == ROWS.tolist()
+    assert table["path"].to_pylist() == ["0.wav", "1.wav", "2.wav", "3.wav"]
+    assert pq.read_metadata(tmp_path / "vectors.parquet").metadata[b"openclap.identity"] == b"abc"
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".parquet"])
+def test_after_an_error_there_is_neither_a_file_nor_a_part_of_one(suffix, tmp_path):
+    with pytest.raises(RuntimeError):
+        _write(tmp_path / f"vectors{suffix}", stop_after=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".parquet"])
+def test_an_error_leaves_the_file_of_before(suffix, tmp_path):
+    path = tmp_path / f"vectors{suffix}"
+    _write(path)
+    before = path.read_bytes()
+    with pytest.raises(RuntimeError):
+        _write(path, stop_after=2)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".parquet"])
+def test_no_rows_are_a_file_too(suffix, tmp_path):
+    with writing(tmp_path / f"vectors{suffix}") as file:
+        file.describe("abc")
+    assert (tmp_path / f"vectors{suffix}").exists()
+
+
+def test_another_ending_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="npz"), writing(tmp_path / "vectors.csv"):
+        pass
