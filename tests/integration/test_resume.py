@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -92,7 +93,8 @@ def config(tmp_path) -> RunConfig:
 def start(folder: Path, out: Path, *flags: str) -> subprocess.Popen[bytes]:
     program = folder / "program.py"
     program.write_text(PROGRAM)
-    return subprocess.Popen([sys.executable, str(program), str(folder / "config.yaml"), str(out), *flags])
+    command = [sys.executable, str(program), str(folder / "config.yaml"), str(out), *flags]
+    return subprocess.Popen(command, start_new_session=True)  # its workers share its process group
 
 
 def wait_for_step(out: Path, step: int, process: subprocess.Popen[bytes]) -> None:
@@ -101,6 +103,21 @@ def wait_for_step(out: Path, step: int, process: subprocess.Popen[bytes]) -> Non
         assert process.poll() is None, f"ended with {process.returncode} before step {step}"
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def wait_for_workers_to_end(group: int) -> None:
+    if shutil.which("ps") is None:
+        return
+    deadline = time.monotonic() + 60
+    while alive := [line for line in processes(group) if " Z" not in line]:
+        assert time.monotonic() < deadline, alive
+        time.sleep(0.05)
+
+
+def processes(group: int) -> list[str]:
+    """The group's processes with their states; "Z" has ended, and waits for somebody to ask how."""
+    listed = subprocess.run(["ps", "-eo", "pgid,pid,stat"], capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines()[1:] if line.split()[0] == str(group)]
 
 
 def test_a_run_ended_by_sigkill_and_sigterm_ends_with_the_bits_of_one_that_was_not(config, tmp_path):
@@ -115,6 +132,7 @@ def test_a_run_ended_by_sigkill_and_sigterm_ends_with_the_bits_of_one_that_was_n
         os.kill(process.pid, with_signal)
         code = process.wait(timeout=60)
         assert code == (143 if with_signal == signal.SIGTERM else -signal.SIGKILL)
+        wait_for_workers_to_end(process.pid)
     assert start(tmp_path, out, "--resume").wait(timeout=120) == 0
 
     whole = tmp_path / "whole"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
+import threading
 import traceback
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
 from pathlib import Path
 
@@ -132,6 +135,7 @@ def read_batches(reader: AudioReader, requests: Iterable[list[ClipRequest]], wor
         batch_size=None,
         num_workers=workers,
         multiprocessing_context=worker_context(),
+        worker_init_fn=_end_with_parent,
         generator=torch.Generator(),  # the default would take a number from torch's global one
     )
     for read in loader:
@@ -150,6 +154,23 @@ def worker_context() -> BaseContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["openclap.data.reading"])
     return context
+
+
+def _end_with_parent(worker: int) -> None:  # noqa: ARG001
+    """Make this worker end when the training process does, also by SIGKILL.
+
+    Torch's own watch looks at the process that started the worker, which is the fork server; and that one lives as
+    long as its workers do.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch(sentinel: int) -> None:
+        wait([sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, args=(parent.sentinel,), daemon=True).start()
 
 
 @dataclass(frozen=True)
