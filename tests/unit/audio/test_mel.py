@@ -192,3 +192,12 @@ def test_a_gpu_gives_the_same_features(name: str) -> None:
     mel = LogMel(MEL_PRESETS[name])
     clips = noise(mel.config, clips=3)
     torch.testing.assert_close(mel.cuda()(clips.cuda()).cpu(), LogMel(mel.config)(clips), atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_frames_of_many_clips_at_once_give_the_same_energies(name: str) -> None:
+    mel = LogMel(plain(name))  # as they go through on a GPU
+    frames = noise(mel.config, clips=3).unfold(-1, mel.config.win_length, mel.config.hop_length)
+    together = mel._block(frames)
+    for clip, energies in zip(frames, together, strict=True):
+        torch.testing.assert_close(mel._block(clip), energies, rtol=1e-5, atol=1e-6)  # sums in another order
