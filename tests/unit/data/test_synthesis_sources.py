@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from openclap.data.synthesis.dsp import loudness_db
+from openclap.data.synthesis.dsp import cycles, harmonic, loudness_db
 from openclap.data.synthesis.source import Take, sources
 
 RATE_HZ = 16000
@@ -185,3 +185,10 @@ def test_loudness_is_that_of_the_loudest_part_whatever_surrounds_it() -> None:
     assert alone == pytest.approx(-3.01, abs=0.05)  # a sine's RMS is 1/sqrt(2)
     assert surrounded == pytest.approx(alone, abs=0.05)
     assert loudness_db(tone / 10, RATE_HZ) == pytest.approx(alone - 20, abs=0.05)
+
+
+def test_a_phase_just_below_a_whole_turn_is_a_phase() -> None:
+    # 1 - 2**-30 is below 1 in float64 and rounds to 1 in float32.
+    frequency_hz = np.array([RATE_HZ * (1 - 2.0**-30)])
+    assert cycles(frequency_hz, RATE_HZ)[0] < 1
+    assert np.isfinite(harmonic(frequency_hz, RATE_HZ, [1.0])).all()

@@ -72,8 +72,11 @@ def resonances(*peaks: tuple[float, float, float]) -> Curve:
 
 
 def cycles(frequency_hz: Samples, rate_hz: int) -> Samples:
-    """The phase, in cycles from 0, of an oscillator whose frequency is given at each sample."""
-    return (np.cumsum(frequency_hz, dtype=np.float64) / rate_hz % 1.0).astype(np.float32)
+    """The phase, in cycles within [0, 1), of an oscillator whose frequency is given at each sample."""
+    turns = np.cumsum(frequency_hz, dtype=np.float64) / rate_hz % 1.0
+    return np.asarray(
+        turns.astype(np.float32) % np.float32(1)
+    )  # the rounding to float32 may have made a 1 of 0.99999999
 
 
 def harmonic(frequency_hz: Samples, rate_hz: int, amplitudes: Sequence[float] | np.ndarray) -> Samples:
