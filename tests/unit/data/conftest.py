@@ -60,4 +60,4 @@ def frontend() -> Frontend:
 
 @pytest.fixture(scope="session")
 def tokenizer() -> Tokenizer:
-    return Tokenizer.train(["noise number 1", "hiss number 2", "the sound of noise"], 100, TokenizerConfig())
+    return Tokenizer.train(["noise number 1", "hiss number 2", "the sound of noise"], 150, TokenizerConfig())

@@ -1,0 +1,245 @@
+"""What a step holds depends on data, config, seed and step alone; bad clips are counted, up to a ceiling."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from openclap.audio.frontend import Frontend
+from openclap.data.example import Example
+from openclap.data.loader import DataConfig, PairLoader, SourceConfig, read_source
+from openclap.data.reading import AudioReader, ClipRequest, read_batches
+from openclap.errors import DataError, ManifestError, TooManyBadSamplesError
+from openclap.text.tokenizer import Tokenizer
+from openclap.types import PairBatch
+
+Make = Callable[..., PairLoader]
+
+
+@pytest.fixture
+def loader(frontend: Frontend, tokenizer: Tokenizer) -> Make:
+    def make(examples: Iterable[Example], seed: int = 0, **settings: Any) -> PairLoader:
+        values = {"train": {"path": "unused"}, "batch_size": 4, "workers": 0} | settings
+        return PairLoader(list(examples), frontend, tokenizer, DataConfig.read(values), seed)
+
+    return make
+
+
+def content(batch: PairBatch) -> tuple[Any, ...]:
+    tensors = (batch.audio.waveforms, batch.audio.is_longer, batch.text.input_ids, batch.caption_group)
+    return batch.ids, *(tensor.numpy().tobytes() for tensor in tensors)
+
+
+def contents(loader: PairLoader, start: int, stop: int) -> list[tuple[Any, ...]]:
+    return [content(batch) for batch in loader.iterate(start, stop)]
+
+
+def test_a_batch_pairs_each_clip_with_one_of_its_own_captions(
+    clips: Callable[[int], list[Example]], loader: Make, tokenizer: Tokenizer
+) -> None:
+    examples = {example.id: example for example in clips(6)}
+    (batch,) = loader(examples.values()).iterate(0, 1)
+    assert len(batch) == 4
+    assert batch.audio.waveforms.shape == (4, 800)
+    assert batch.text.input_ids.dtype == torch.int64
+    for row, own in enumerate(batch.ids):
+        length = int(batch.text.attention_mask[row].sum())
+        ids = batch.text.input_ids[row, :length].tolist()
+        assert ids in [tokenizer([caption]).input_ids[0].tolist() for caption in examples[own].captions]
+
+
+def test_workers_caches_and_resuming_change_nothing(clips: Callable[[int], list[Example]], loader: Make) -> None:
+    examples = clips(10)
+    expected = contents(loader(examples), 0, 7)  # three epochs and a half of two steps
+    assert contents(loader(examples), 5, 7) == expected[5:]
+    assert contents(loader(examples, cache_bytes=1_000_000), 0, 7) == expected
+    assert contents(loader(examples, cache_bytes=10_000), 0, 7) == expected  # room for some clips only
+    assert contents(loader(examples, workers=1), 3, 7) == expected[3:]
+    shared = loader(examples, workers=2, cache_bytes=1_000_000)
+    assert contents(shared, 0, 7) == expected
+    assert contents(shared, 0, 7) == expected  # now from memory
+
+
+def test_random_crops_differ_between_epochs_and_without_them_nothing_does(
+    clips: Callable[[int], list[Example]], loader: Make
+) -> None:
+    (long,) = (example for example in clips(3) if example.id == "2.wav")
+    pair = [long, replace(long, id="again", start_s=0.001)]
+
+    def epochs(**settings: Any) -> list[bytes]:
+        batches = loader(pair, **settings).iterate(0, 4)
+        return [batch.audio.waveforms[batch.ids.index("2.wav")].numpy().tobytes() for batch in batches]
+
+    assert len(set(epochs())) == 4
+    assert len(set(epochs(random_crop=False))) == 1
+
+
+def test_the_global_generator_is_neither_used_nor_seeded(clips: Callable[[int], list[Example]], loader: Make) -> None:
+    before = torch.random.get_rng_state()
+    for workers in (0, 1):
+        contents(loader(clips(4), workers=workers), 0, 2)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_clips_with_the_same_caption_share_a_group(clips: Callable[[int], list[Example]], loader: Make) -> None:
+    texts = ["rain", "Rain ", "wind", "rain"]
+    examples = [replace(e, captions=(text,), labels=()) for e, text in zip(clips(4), texts, strict=True)]
+    (batch,) = loader(examples).iterate(0, 1)
+    groups = dict(zip(batch.ids, batch.caption_group.tolist(), strict=True))
+    assert groups["0.wav"] == groups["1.wav"] == groups["3.wav"] != groups["2.wav"]
+
+
+def test_fewer_clips_than_a_batch_or_than_workers_neither_hang_nor_fail(
+    clips: Callable[[int], list[Example]], loader: Make
+) -> None:
+    small = loader(clips(2), batch_size=64, workers=3)
+    assert (small.steps_per_epoch, small.batch_size) == (1, 2)
+    assert [sorted(batch.ids) for batch in small.iterate(0, 2)] == [["0.wav", "1.wav"]] * 2
+    assert list(small.iterate(3, 3)) == []
+
+
+def test_leaving_in_the_middle_leaves_nothing_behind(clips: Callable[[int], list[Example]], loader: Make) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        batches = loader(clips(8), workers=2).iterate(0, 1000)
+        next(batches)
+        batches.close()  # type: ignore[attr-defined]
+
+
+class TestBadClips:
+    @pytest.fixture
+    def examples(self, clips: Callable[[int], list[Example]]) -> list[Example]:
+        """Twelve clips, of which two cannot be read."""
+        examples = clips(12)
+        examples[3].audio.write_bytes(b"this is no sound")
+        examples[7].audio.unlink()
+        return examples
+
+    @pytest.mark.parametrize("workers", [0, 2])
+    def test_are_left_out_of_their_batch_and_noted_once(
+        self, examples: list[Example], loader: Make, workers: int
+    ) -> None:
+        bad = loader(examples, workers=workers)
+        batches = list(bad.iterate(0, 6))  # two epochs
+        assert sum(len(batch) for batch in batches) == 20
+        assert all(len(batch) == len(batch.ids) == len(batch.text) == len(batch.caption_group) for batch in batches)
+        assert {(b.id, b.error) for b in bad.bad} == {("3.wav", "AudioDecodeError"), ("7.wav", "AudioNotFoundError")}
+        assert len(bad.bad) == 2
+
+    def test_stop_training_at_the_first_if_none_is_allowed(self, examples: list[Example], loader: Make) -> None:
+        with pytest.raises(TooManyBadSamplesError, match=r"1 of 12 clips failed .* allows 0(?s:.*)Error"):
+            list(loader(examples, max_bad_fraction=0.0).iterate(0, 3))
+
+    def test_stop_training_above_the_ceiling_with_the_first_reasons(
+        self, clips: Callable[[int], list[Example]], loader: Make
+    ) -> None:
+        examples = clips(20)
+        for example in examples[:8]:
+            example.audio.write_bytes(example.id.encode())
+        with pytest.raises(TooManyBadSamplesError, match=r"max_bad_fraction 0.01 allows 5") as caught:
+            list(loader(examples).iterate(0, 5))
+        assert str(caught.value).count(".wav: ") == 5
+
+    def test_stop_training_when_a_whole_step_is_bad(self, clips: Callable[[int], list[Example]], loader: Make) -> None:
+        examples = clips(2)
+        for example in examples:
+            example.audio.write_bytes(example.id.encode())
+        with pytest.raises(TooManyBadSamplesError, match=r"2 of 2 clips failed to load, .* allows 1"):
+            list(loader(examples).iterate(0, 1))
+        with pytest.raises(TooManyBadSamplesError, match="every clip of step 0 failed to load"):
+            list(loader(examples, max_bad_fraction=1.0).iterate(0, 1))
+
+
+def test_clips_without_text_are_refused_before_training(clips: Callable[[int], list[Example]], loader: Make) -> None:
+    examples = [replace(e, captions=(), labels=(), extra={"kapsion": "x"}) for e in clips(3)]
+    with pytest.raises(DataError, match=r"3 of 3 clips have neither .* \(there are also: kapsion\)"):
+        loader(examples)
+
+
+def test_sources_are_read_with_their_filter(tmp_path: Path, noise: Callable[..., Path]) -> None:
+    noise(tmp_path / "a.wav", seed=0)
+    (tmp_path / "m.csv").write_text("path,caption,split\na.wav,x,train\n")
+    source = SourceConfig(path=str(tmp_path / "m.csv"), where={"split": "train"})
+    assert len(read_source(source)) == 1
+    with pytest.raises(ManifestError):
+        read_source(source.model_copy(update={"where": {"split": "test"}}))
+
+
+class _Stubborn(Exception):
+    """An error that does not come back from its pickle: it takes more than its message."""
+
+    def __init__(self, one: str, two: str) -> None:
+        super().__init__(one)
+
+
+class _Broken(AudioReader):
+    def __init__(self, frontend: Frontend, error: str) -> None:
+        super().__init__(frontend)
+        self._error = error
+
+    def read(self, clips: list[ClipRequest]) -> Any:
+        raise _Stubborn("lost", "words") if self._error == "stubborn" else ManifestError("m.csv", "is odd", 3)
+
+
+class TestWorkers:
+    def test_keep_the_type_of_an_error_and_say_where_it_came_from(self, frontend: Frontend) -> None:
+        with pytest.raises(ManifestError, match=r"m\.csv:3: is odd") as caught:
+            list(read_batches(_Broken(frontend, "manifest"), [[], []], workers=1))
+        assert caught.value.line == 3
+        assert "in read\n" in caught.value.__notes__[0]
+
+    def test_tell_an_error_that_cannot_travel(self, frontend: Frontend) -> None:
+        with pytest.raises(RuntimeError, match="_Stubborn: lost"):
+            list(read_batches(_Broken(frontend, "stubborn"), [[]], workers=1))
+
+
+@pytest.fixture
+def ramp(tmp_path: Path) -> Path:
+    """150 s in which each sample says where it is."""
+    path = tmp_path / "ramp.wav"
+    soundfile.write(path, np.linspace(-1, 1, 150 * 8000, endpoint=False), 8000, subtype="FLOAT")
+    return path
+
+
+class TestLongFiles:
+    """A clip over a minute, in a file of over 2 MB, is not decoded whole."""
+
+    def place_s(self, samples: torch.Tensor) -> float:
+        return (float(samples[0]) + 1) / 2 * 150
+
+    def read(self, frontend: Frontend, request: ClipRequest) -> torch.Tensor:
+        read = AudioReader(frontend).read([request])
+        assert read.audio is not None
+        assert read.audio.is_longer.tolist() == [True]
+        return read.audio.waveforms[0]
+
+    def test_crops_come_from_everywhere_in_the_range(self, ramp: Path, frontend: Frontend) -> None:
+        places = [self.place_s(self.read(frontend, ClipRequest(0, ramp, 20.0, 100.0, seed))) for seed in range(60)]
+        assert 20.0 <= min(places) < 35.0  # 60 draws all above 35 s have a chance of 0.85^60 = 6e-5
+        assert 105.0 < max(places) <= 119.9
+        assert len(set(places)) == 60
+
+    def test_without_a_seed_the_crop_is_the_config_s(self, ramp: Path, frontend: Frontend) -> None:
+        assert self.place_s(self.read(frontend, ClipRequest(0, ramp, 30.0, None, None))) == pytest.approx(
+            30.0, abs=1e-3
+        )
+
+    def test_only_the_part_is_read(self, ramp: Path, frontend: Frontend, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[float | None] = []
+        decode = Frontend.read
+
+        def read(self: Frontend, source: Any, **given: Any) -> Any:
+            asked.append(given["duration_s"])
+            return decode(self, source, **given)
+
+        monkeypatch.setattr(Frontend, "read", read)
+        self.read(frontend, ClipRequest(0, ramp, 0.0, None, 1))
+        assert asked == [pytest.approx(0.15)]
