@@ -1,0 +1,110 @@
+"""Every registered audio encoder keeps the promises of the protocol: it is tested because it is registered."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from openclap.errors import ConfigError
+from openclap.models.encoder import AudioEncoder
+from openclap.models.zoo import audio_encoders, list_models
+
+_THIN = {"embed_dim": 8, "heads": (1, 2, 4, 8), "spec_size": 128}
+# Options that make an encoder small enough to be tested in a second: an encoder of over a million weights needs a row.
+SMALL: dict[str, dict[str, object]] = {
+    "htsat-tiny": _THIN | {"depths": (2, 2, 2, 1)},
+    "htsat-base": _THIN | {"depths": (1, 1, 3, 1)},
+    "htsat-large": _THIN | {"depths": (1, 1, 1, 1)},
+    "htsat-mini": _THIN,
+}
+NAMES = audio_encoders.names()
+
+
+def build(name: str) -> nn.Module:
+    torch.manual_seed(0)
+    return audio_encoders.get(name)(**SMALL.get(name, {}))
+
+
+def features(encoder: nn.Module, batch: int = 3) -> Tensor:
+    generator = torch.Generator().manual_seed(1)
+    frames, mels = (encoder.max_frames or 100), (encoder.n_mels or 64)
+    return torch.randn(batch, 1, frames - 5, mels, generator=generator) * 10 - 30  # dB, as a front-end gives them
+
+
+@pytest.fixture(params=NAMES)
+def encoder(request: pytest.FixtureRequest) -> nn.Module:
+    return build(request.param)
+
+
+def test_it_is_small_enough_to_be_tested(encoder: nn.Module) -> None:
+    assert sum(p.numel() for p in encoder.parameters()) < 1e6, "add options for a small size to SMALL in this file"
+
+
+def test_it_has_what_the_protocol_asks(encoder: nn.Module) -> None:
+    assert isinstance(encoder, AudioEncoder)
+    assert isinstance(encoder.dim, int)
+
+
+@torch.no_grad()
+def test_it_gives_tokens_and_one_vector_a_clip(encoder: nn.Module) -> None:
+    encoder.eval()
+    tokens, pooled = encoder(features(encoder), torch.zeros(3, dtype=torch.bool))
+    assert tokens.ndim == 3
+    assert tokens.shape[::2] == (3, encoder.dim)
+    assert pooled.shape == (3, encoder.dim)
+    assert pooled.isfinite().all()
+
+
+@torch.no_grad()
+def test_the_same_features_give_the_same_vector_in_use(encoder: nn.Module) -> None:
+    encoder.eval()
+    x = features(encoder)
+    assert torch.equal(encoder(x).pooled, encoder(x).pooled)
+
+
+@torch.no_grad()
+def test_a_batch_gives_what_its_clips_give_alone(encoder: nn.Module) -> None:
+    encoder.eval()
+    x = features(encoder)
+    alone = torch.cat([encoder(clip[None]).pooled for clip in x])
+    torch.testing.assert_close(encoder(x).pooled, alone, atol=1e-5, rtol=1e-5)  # float32 sums in another order
+
+
+@torch.no_grad()
+def test_different_clips_give_different_vectors(encoder: nn.Module) -> None:
+    pooled = encoder.eval()(features(encoder)).pooled
+    assert (pooled[0] - pooled[1]).abs().max() > 1e-4
+
+
+def test_a_gradient_reaches_every_weight(encoder: nn.Module) -> None:
+    encoder.train()
+    weights = torch.randn(encoder.dim, generator=torch.Generator().manual_seed(2))
+    # Several passes: in training, stochastic depth may leave out a branch of one pass.
+    for _ in range(3):
+        (encoder(features(encoder, batch=4)).pooled @ weights).pow(2).sum().backward()
+    silent = [name for name, p in encoder.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert not silent, "weights that nothing trains"
+
+
+def test_its_config_builds_it_again(encoder: nn.Module, request: pytest.FixtureRequest) -> None:
+    name = request.node.callspec.params["encoder"]
+    options = json.loads(json.dumps(encoder.config.plain()))  # as a checkpoint keeps them
+    again = audio_encoders.get(name)(**options)
+    assert again.config == encoder.config
+    again.load_state_dict(encoder.state_dict())
+    x = features(encoder)
+    assert torch.equal(again.eval()(x).pooled, encoder.eval()(x).pooled)
+
+
+def test_a_wrong_option_is_refused_with_the_encoders_name(request: pytest.FixtureRequest) -> None:
+    for name in NAMES:
+        with pytest.raises(ConfigError, match=name):
+            audio_encoders.get(name)(no_such_option=1)
+
+
+def test_the_list_of_models_has_them_all() -> None:
+    assert set(NAMES) <= set(list_models())
+    assert list_models("audio") == NAMES

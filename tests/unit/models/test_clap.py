@@ -1,0 +1,148 @@
+"""The two-tower model: unit vectors in float32, a clamped scale, resolved options, and names for what does not fit."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from openclap.errors import ConfigError, UnknownNameError
+from openclap.models.clap import MAX_LOGIT_SCALE, Clap, ClapConfig, EncoderConfig
+from openclap.models.layers.projection import ProjectionConfig
+from openclap.types import ClapOutput
+
+AUDIO = {"spec_size": 32, "n_mels": 16, "embed_dim": 8, "depths": (1, 1), "heads": (1, 2)}
+TEXT = {"vocab_size": 50, "dim": 16, "layers": 1}
+
+
+def config(**changes: object) -> ClapConfig:
+    base = {
+        "audio": {"name": "htsat-micro", "options": AUDIO},
+        "text": {"name": "text-micro", "options": TEXT},
+        "embed_dim": 24,
+    }
+    return ClapConfig.read({**base, **changes})
+
+
+def pairs(batch: int = 3) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(1, 50, (batch, 6), generator=generator)
+    features = torch.randn(batch, 1, 60, 16, generator=generator)
+    return features, torch.zeros(batch, dtype=torch.bool), ids, torch.ones_like(ids)
+
+
+def run(model: Clap, batch: int = 3) -> ClapOutput:
+    return model(*pairs(batch))
+
+
+@pytest.mark.parametrize("kind", ["mlp", "linear", "residual"])
+@torch.no_grad()
+def test_embeddings_have_unit_length(kind: str) -> None:
+    output = run(Clap(config(projection={"kind": kind})).eval())
+    for embeds in (output.audio_embeds, output.text_embeds):
+        assert embeds.shape == (3, 24)
+        torch.testing.assert_close(embeds.norm(dim=1), torch.ones(3), atol=1e-6, rtol=0)  # float32 rounding
+
+
+@torch.no_grad()
+def test_embeddings_are_float32_and_unit_length_under_bf16_autocast() -> None:
+    model = Clap(config()).eval()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        output = run(model)
+    assert output.audio_embeds.dtype == output.text_embeds.dtype == output.logit_scale.dtype == torch.float32
+    torch.testing.assert_close(output.audio_embeds.norm(dim=1), torch.ones(3), atol=1e-6, rtol=0)
+
+
+def test_the_scale_starts_at_one_over_a_temperature_of_0_07() -> None:
+    assert run(Clap(config())).logit_scale.item() == pytest.approx(1 / 0.07, rel=1e-6)
+
+
+def test_the_scale_never_leaves_1_to_100() -> None:
+    model = Clap(config())
+    for wild, tame in ((9.0, 100.0), (-3.0, 1.0)):
+        with torch.no_grad():
+            model.logit_scale.fill_(wild)
+        model.clamp_logit_scale_()
+        assert run(model).logit_scale.item() == pytest.approx(tame, rel=1e-5)
+
+
+def test_a_scale_at_its_limit_still_has_a_gradient() -> None:
+    model = Clap(config(init_logit_scale=MAX_LOGIT_SCALE))
+    run(model).logit_scale.backward()
+    assert model.logit_scale.grad is not None
+    assert model.logit_scale.grad.item() == pytest.approx(100, rel=1e-5)
+
+
+def test_the_bias_is_learnt_only_where_the_config_gives_one() -> None:
+    without, with_bias = Clap(config()), Clap(config(init_logit_bias=-10.0))
+    assert run(without).logit_bias.item() == 0
+    assert "logit_bias" not in without.state_dict()
+    assert run(with_bias).logit_bias.item() == -10
+    assert isinstance(with_bias.logit_bias, nn.Parameter)
+
+
+def test_the_resolved_config_builds_the_same_model() -> None:
+    model = Clap(config())
+    resolved = ClapConfig.read(model.resolved_config().plain())
+    assert resolved.audio.options["mlp_ratio"] == 4.0  # a default, now written down
+    again = Clap(resolved)
+    again.load_state_dict(model.state_dict())
+    assert torch.equal(run(again.eval()).audio_embeds, run(model.eval()).audio_embeds)
+    assert again.resolved_config() == model.resolved_config()
+
+
+def test_gradients_reach_both_towers_and_the_scale() -> None:
+    model = Clap(config(projection={"kind": "residual", "dropout": 0.0}))
+    output = run(model)
+    (output.audio_embeds * output.text_embeds * output.logit_scale).sum().backward()
+    for part in ("audio_encoder", "audio_projection", "text_encoder", "text_projection"):
+        assert all(p.grad is not None for p in getattr(model, part).parameters()), part
+    assert model.logit_scale.grad is not None
+
+
+def test_the_residual_projection_is_msclaps() -> None:
+    model = Clap(config(projection=ProjectionConfig(kind="residual").plain())).eval()
+    head = model.audio_projection
+    x = torch.randn(4, 16)
+    first = x @ head.linear1.weight.T
+    expected = head.norm(first + torch.nn.functional.gelu(first) @ head.linear2.weight.T)
+    torch.testing.assert_close(head(x), expected)
+    assert {name for name, _ in head.named_parameters()} == {
+        "linear1.weight", "linear2.weight", "norm.weight", "norm.bias"
+    }  # fmt: skip
+
+
+def test_the_mlp_projection_is_laions() -> None:
+    head = Clap(config(projection={"kind": "mlp", "hidden": 40})).audio_projection
+    assert [type(layer) for layer in head] == [nn.Linear, nn.ReLU, nn.Linear]
+    assert head[0].weight.shape == (40, 16)
+    assert head[2].weight.shape == (24, 40)
+
+
+@pytest.mark.parametrize(("tower", "kind"), [("audio", "audio encoder"), ("text", "text encoder")])
+def test_an_unknown_encoder_is_named_with_its_nearest(tower: str, kind: str) -> None:
+    wrong = {"audio": "htsat-micr", "text": "text-micr"}[tower]
+    with pytest.raises(UnknownNameError, match=rf"no {kind} named '{wrong}'; did you mean '{wrong}o'"):
+        Clap(config(**{tower: {"name": wrong}}))
+
+
+def test_a_wrong_encoder_option_is_refused() -> None:
+    with pytest.raises(ConfigError, match="embed_dims is not a setting; did you mean 'embed_dim'"):
+        Clap(config(audio=EncoderConfig(name="htsat-micro", options={"embed_dims": 8})))
+
+
+@pytest.mark.parametrize("value", [-0.1, math.log(101)])
+def test_a_first_scale_outside_the_clamp_is_refused(value: float) -> None:
+    with pytest.raises(ConfigError, match="init_logit_scale"):
+        config(init_logit_scale=value)
+
+
+def test_a_front_end_that_does_not_fit_is_told_from_one_that_does() -> None:
+    model = Clap(config())
+    model.check_frontend(n_mels=16, frames=64)
+    with pytest.raises(ConfigError, match=r"frontend\.mel\.n_mels is 64, but audio encoder 'htsat-micro' needs 16"):
+        model.check_frontend(n_mels=64, frames=64)
+    with pytest.raises(ConfigError, match="65 frames of a window, but audio encoder 'htsat-micro' takes at most 64"):
+        model.check_frontend(n_mels=16, frames=65)
