@@ -59,12 +59,7 @@ def read_folder(root: Path, problems: Problems) -> Iterator[Row]:
     `x.wav` is described by `x.txt` (a caption a line) or `x.json` (an object) beside it. Where no sound of the folder
     has such a sidecar, the name of the folder that a sound lies in is its label.
     """
-    names = sorted(
-        Path(directory, name).relative_to(root).as_posix()
-        for directory, _, files in os.walk(root, followlinks=True)
-        for name in files
-        if not name.startswith(".")
-    )
+    names = sorted(_files_below(root))
     present = set(names)
     sounds = [name for name in names if Path(name).suffix.lower() in AUDIO_SUFFIXES]
     if not sounds:
@@ -79,6 +74,19 @@ def read_folder(root: Path, problems: Problems) -> Iterator[Row]:
             folder = Path(name).parent.name
             values = {"labels": [folder.replace("_", " ")]} if folder else {}
         yield Row(None, values, audio=name)
+
+
+def _files_below(root: Path) -> Iterator[str]:
+    """Paths from `root`, through links but each folder once, without what is hidden."""
+    seen: set[str] = set()
+    for directory, folders, files in os.walk(root, followlinks=True):
+        seen.add(os.path.realpath(directory))
+        folders[:] = sorted(
+            folder
+            for folder in folders
+            if not folder.startswith(".") and os.path.realpath(Path(directory, folder)) not in seen
+        )
+        yield from (Path(directory, name).relative_to(root).as_posix() for name in files if not name.startswith("."))
 
 
 def _sidecar(root: Path, stem: str, present: set[str], problems: Problems) -> dict[str, Any]:

@@ -247,6 +247,12 @@ class TestFolder:
         with pytest.raises(ManifestError, match=r"a/dog.json holds a list(?s:.*)a/rain.json stands beside a/rain.txt"):
             read_manifest(folder)
 
+    def test_links_are_followed_but_not_in_circles_and_hidden_folders_are_not_looked_into(self, folder: Path) -> None:
+        (folder / "a" / "up").symlink_to(folder)
+        (folder / ".cache").mkdir()
+        (folder / ".cache" / "x.wav").write_bytes(b"sound")
+        assert [e.id for e in read_manifest(folder)] == ["a/dog.wav", "a/rain.ogg"]
+
     def test_a_folder_without_sound_is_an_error(self, tmp_path: Path) -> None:
         with pytest.raises(ManifestError, match="holds no sound files"):
             read_manifest(tmp_path)
