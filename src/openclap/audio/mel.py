@@ -70,8 +70,10 @@ class LogMel(nn.Module):
             needed = self.config.shortest_clip
             raise AudioFormatError("<waveforms>", f"{n_samples} samples are too few for a frame, which takes {needed}")
         with torch.autocast(waveforms.device.type, enabled=False):
-            clips = self._prepared(waveforms.reshape(-1, n_samples).float())
-            features = self._finished(self._energies(clips, self.config.frames_cut(n_samples)))
+            clips = waveforms.reshape(-1, n_samples).float()
+            frames = self.config.frames_cut(n_samples)
+            parts = torch.split(clips, self._clips_at_once(clips, frames))
+            features = self._finished(torch.cat([self._energies(self._prepared(part), frames) for part in parts]))
         return features.reshape(*waveforms.shape[:-1], *features.shape[1:])
 
     def extra_repr(self) -> str:
@@ -99,13 +101,16 @@ class LogMel(nn.Module):
             return torch.cat((clips[:, -before:], mirrored), -1)
         return clips
 
+    def _clips_at_once(self, clips: Float[Tensor, "clips samples"], frames: int) -> int:
+        if clips.device.type == "cpu":
+            return 1
+        return max(1, _DEVICE_BLOCK_VALUES // (frames * self.config.n_fft))
+
     def _energies(self, clips: Float[Tensor, "clips padded"], frames: int) -> Float[Tensor, "clips frames mels"]:
-        """Mel energies, block by block."""
+        """Mel energies; on a CPU, block by block."""
         framed = clips.unfold(-1, self.config.win_length, self.config.hop_length)[:, :frames]  # a view
-        if clips.device.type != "cpu":
-            clips_at_once = max(1, _DEVICE_BLOCK_VALUES // (frames * self.config.n_fft))
-            return torch.cat([self._block(part) for part in torch.split(framed, clips_at_once)])
-        return torch.stack([torch.cat([self._block(part) for part in clip.split(_BLOCK_FRAMES)]) for clip in framed])
+        block = _BLOCK_FRAMES if clips.device.type == "cpu" else frames
+        return torch.cat([self._block(part) for part in torch.split(framed, block, dim=1)], dim=1)
 
     def _block(self, frames: Float[Tensor, "*frames samples"]) -> Float[Tensor, "*frames mels"]:
         config = self.config
