@@ -107,18 +107,21 @@ class DataReport:
             Section("Channels", ("channels", "clips"), _counted(self.channels, most)),
             Section("Format", ("format", "clips"), _counted(self.formats, most)),
             Section("Captions", ("", "captions", "labels"), _text_rows(self.captions, self.labels)),
-            Section("Most common captions", ("caption", "clips"), _counted(self.captions["most_common"], most)),
-            Section("Most common labels", ("label", "clips"), _counted(self.labels["most_common"], most)),
+            Section("Most common captions", ("caption", "clips"), _first(self.captions["most_common"], most)),
+            Section("Most common labels", ("label", "clips"), _first(self.labels["most_common"], most)),
             Section("Findings", ("severity", "what", "count", "the first"), tuple(map(_finding_row, self.findings))),
         ]
         return [section for section in sections if section.rows and any(section.rows)]
 
 
+def _first(counts: dict[Any, int], most: int) -> tuple[tuple[str, ...], ...]:
+    return tuple((str(name), f"{count:,}") for name, count in list(counts.items())[:most])
+
+
 def _counted(counts: dict[Any, int], most: int) -> tuple[tuple[str, ...], ...]:
-    shown = list(counts.items())[:most]
-    rest = len(counts) - len(shown)
-    more = [(f"and {rest} more", f"{sum(counts.values()) - sum(count for _, count in shown):,}")] if rest else []
-    return (*((str(name), f"{count:,}") for name, count in shown), *more)
+    """The first counts, and the sum of the rest."""
+    rest = list(counts.values())[most:]
+    return _first(counts, most) + (((f"and {len(rest)} more", f"{sum(rest):,}"),) if rest else ())
 
 
 def _text_rows(captions: dict[str, Any], labels: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
