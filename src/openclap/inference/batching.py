@@ -13,20 +13,22 @@ from openclap.types import TextBatch
 
 T = TypeVar("T")
 
-# On a CPU a batch buys nothing once the cores are busy, and costs when activations leave the caches.
-CPU_BATCH = 4
+# The most windows and texts at once on a CPU: a larger batch buys nothing once the cores are busy, and costs when
+# activations leave the caches. A text is some ten tokens, and needs company before the cores are busy.
+CPU_WINDOWS = 4
+CPU_TEXTS = 32
 _TEXTS_AT_ONCE = 4096  # sorted together: bounds memory, and is enough to find texts of like length
 
 
-def compute_batch(device: torch.device, batch_size: int) -> int:
-    """How many items go through the model at once: `batch_size` on an accelerator, what is quickest on a CPU.
+def compute_batch(device: torch.device, batch_size: int, *, most_on_cpu: int) -> int:
+    """How many items go through the model at once: `batch_size`, and on a CPU no more than is quickest.
 
     Raises:
         ValueError: if `batch_size` is not positive.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, but is {batch_size}")
-    return min(batch_size, CPU_BATCH) if device.type == "cpu" else batch_size
+    return min(batch_size, most_on_cpu) if device.type == "cpu" else batch_size
 
 
 def prefetch(items: Iterable[T], depth: int) -> Iterator[T]:

@@ -22,7 +22,7 @@ from openclap.checkpoints.load import load as load_checkpoint
 from openclap.checkpoints.native import Bundle, weights_digest
 from openclap.config import digest
 from openclap.errors import ConfigError
-from openclap.inference.batching import by_length, compute_batch, text_chunks
+from openclap.inference.batching import CPU_TEXTS, CPU_WINDOWS, by_length, compute_batch, text_chunks
 from openclap.inference.stream import ClipEmbedding, WindowEmbedding, stream, unit
 from openclap.inference.windows import Window, WindowConfig, read_windows
 from openclap.text.prompts import fill
@@ -160,7 +160,7 @@ class Embedder:
             _as_many(clips),
             read=lambda clip: read_windows(clip, sample_rate_hz, self._frontend, self._windows),
             embed=self._embed_windows,
-            batch=compute_batch(self.device, batch_size),
+            batch=compute_batch(self.device, batch_size, most_on_cpu=CPU_WINDOWS),
             keep_errors=on_error == "keep",
         )
 
@@ -175,7 +175,7 @@ class Embedder:
             TypeError: if something among the texts is no string.
         """
         texts = [texts] if isinstance(texts, str) else list(texts)
-        size = compute_batch(self.device, batch_size)
+        size = compute_batch(self.device, batch_size, most_on_cpu=CPU_TEXTS)
         chunks = [self._embed_chunk(chunk, size) for chunk in text_chunks(texts)]
         return np.concatenate(chunks) if chunks else np.zeros((0, self.embed_dim), np.float32)
 

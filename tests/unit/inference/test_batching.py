@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from openclap.inference.batching import CPU_BATCH, by_length, compute_batch, grouped, prefetch, text_chunks
+from openclap.inference.batching import by_length, compute_batch, grouped, prefetch, text_chunks
 from openclap.types import TextBatch
 
 
@@ -105,9 +105,9 @@ def test_batches_by_length_hold_every_row_once_with_little_padding() -> None:
     assert sorted(rows) == list(range(6))
 
 
-def test_on_a_cpu_the_batch_is_what_is_quickest_and_elsewhere_what_is_asked() -> None:
-    assert compute_batch(torch.device("cpu"), 512) == CPU_BATCH
-    assert compute_batch(torch.device("cpu"), 1) == 1
-    assert compute_batch(torch.device("cuda"), 512) == 512
+def test_on_a_cpu_the_batch_is_bounded_and_elsewhere_what_is_asked() -> None:
+    assert compute_batch(torch.device("cpu"), 512, most_on_cpu=8) == 8
+    assert compute_batch(torch.device("cpu"), 1, most_on_cpu=8) == 1
+    assert compute_batch(torch.device("cuda"), 512, most_on_cpu=8) == 512
     with pytest.raises(ValueError, match="batch_size must be at least 1, but is 0"):
-        compute_batch(torch.device("cpu"), 0)
+        compute_batch(torch.device("cpu"), 0, most_on_cpu=8)
