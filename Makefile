@@ -1,6 +1,6 @@
 # Everything that one does with a checkout. On a fresh machine with Python 3.11 or newer, `make demo` and `make test`
 # need nothing before them: the environment in .venv is built first, once, and again only when pyproject.toml or
-# constraints.txt change.
+# constraints.txt change. ARGS='…' goes to what is run: make test ARGS='-k mel', make demo ARGS='--set trainer.max_epochs=2'.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -26,10 +26,10 @@ help:  ## Say what there is
 env: $(STAMPS)/dev  ## Build the environment in .venv
 
 demo: $(STAMPS)/dev  ## Generate sounds, train a small model on them, evaluate it, write a page: minutes on 2 cores
-	$(BIN)/openclap demo --out $(RUN)
+	$(BIN)/openclap demo --out $(RUN) $(ARGS)
 
 starter: $(STAMPS)/dev $(STAMPS)/minilm  ## Train on real sound (DATA=manifest) with a pretrained text encoder
-	$(BIN)/openclap train starter --data $(DATA) --out runs/starter
+	$(BIN)/openclap train starter --data $(DATA) --out runs/starter $(ARGS)
 	$(BIN)/openclap eval runs/starter/best retrieval zero-shot --data $(DATA) --where split=test
 
 test: $(STAMPS)/dev $(STAMPS)/minilm  ## Run the tests
