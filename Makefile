@@ -8,6 +8,7 @@ JOBS ?= 2
 RUN ?= runs/demo
 DATA ?= ../shared/data/starter/manifest.jsonl
 PEERS ?= .peers/bin/python
+PEERS_CODE ?= ../shared/peers
 
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
@@ -35,8 +36,8 @@ starter: $(STAMPS)/dev $(STAMPS)/minilm  ## Train on real sound (DATA=manifest) 
 test: $(STAMPS)/dev $(STAMPS)/minilm  ## Run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
-parity: $(STAMPS)/dev  ## Compare with the peers' own code (PEERS=their Python)
-	OPENCLAP_PEERS_PYTHON=$(PEERS) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m parity $(ARGS)
+parity: $(STAMPS)/dev  ## Compare with the peers' own code (PEERS=their Python, PEERS_CODE=folder)
+	OPENCLAP_PEERS_PYTHON=$(PEERS) OPENCLAP_PEERS_CODE=$(PEERS_CODE) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m parity $(ARGS)
 
 lint: $(STAMPS)/dev  ## Check style
 	$(BIN)/ruff check $(SOURCES)
@@ -51,7 +52,7 @@ type: $(STAMPS)/dev  ## Check types
 
 bench: $(STAMPS)/dev  ## Measure import time and embedding speed
 	$(BIN)/python benchmarks/imports.py
-	$(BIN)/python benchmarks/embed.py
+	$(BIN)/python benchmarks/embed.py $(if $(wildcard $(PEERS)),--peers $(PEERS) --peers-code $(PEERS_CODE)) $(ARGS)
 
 docs: $(STAMPS)/docs  ## Build the site in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

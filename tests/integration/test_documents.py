@@ -81,7 +81,7 @@ def test_the_loss_that_contributing_shows_is_a_loss():
     losses.names()
     scope: dict[str, object] = {}
     try:
-        exec(code, scope)  # noqa: S102 - our own document
+        exec(code, scope)
         loss = losses.get("hinge")
     finally:
         losses._entries.pop("hinge", None)  # other tests sweep the registry
