@@ -32,14 +32,17 @@ def resolve_device(name: str) -> torch.device:
 
 
 def resolve_precision(precision: Precision, device: torch.device) -> Resolved:
-    """The precision that "auto" means on `device`: bf16 where the hardware multiplies it natively, else fp32."""
+    """The precision that "auto" means on `device`: bf16 where the hardware has matrix units for it, else fp32.
+
+    On CPUs those units are AMX. AVX-512's own bf16 instructions are not enough: on a Xeon that has them and no AMX,
+    a matrix product took 1.8 times as long in bf16 as in fp32, and a training step longer too (benchmarks/train.py).
+    """
     if precision != "auto":
         return precision
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     if device.type == "cpu":
-        capabilities = torch.cpu.get_capabilities()
-        return "bf16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "fp32"
+        return "bf16" if torch.cpu.get_capabilities().get("amx_bf16") else "fp32"
     return "fp32"
 
 

@@ -35,7 +35,8 @@ class TrainerConfig(DurationConfig):
         accumulate: micro-batches of `data.batch_size` in one optimiser step. Each contrasts its clips only among
             themselves, so this does not stand in for a larger batch: no clip gets more negatives from it.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
-        precision: of matrix products and convolutions; "auto" is bf16 where the hardware has it, else fp32.
+        precision: of matrix products and convolutions; "auto" is bf16 where the hardware has
+            matrix units for it, else fp32.
         max_skipped: steps in a row that may be skipped because their loss or gradient was not finite; one more ends
             the run with an error.
         log_every: steps between two lines of the log.
