@@ -25,7 +25,7 @@ def test_own_prompts_may_hold_other_braces_and_underscores_are_spaces() -> None:
 def test_wrong_prompts_are_refused() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'laion'"):
         fill("lion", "rain")
-    with pytest.raises(ConfigError, match="has no .label."):
+    with pytest.raises(ConfigError, match=r"has no .label."):
         fill(["a sound"], "rain")
     with pytest.raises(ConfigError, match="prompts is empty"):
         fill([], "rain")
