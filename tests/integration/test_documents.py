@@ -23,12 +23,17 @@ def _blocks(page: Path, *languages: str) -> list[str]:
     return [text for language, text in BLOCK.findall(page.read_text(encoding="utf-8")) if language in languages]
 
 
+def _lines(page: Path) -> list[str]:
+    """The lines of shell on a page; one that goes on after a backslash is one."""
+    blocks = [re.sub(r"\\\n\s*", "", block) for block in _blocks(page, "bash", "console")]
+    return [line for block in blocks for line in block.splitlines()]
+
+
 def _commands() -> list[tuple[str, str]]:
     found = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        lines = [line for block in _blocks(page, "console") for line in block.splitlines()]
-        lines += re.findall(r"`(openclap [^`]+)`", text)
+        lines = _lines(page) + re.findall(r"`(openclap [^`]+)`", text)
         found += [
             (page.name, line.strip().removeprefix("$ ")) for line in lines if re.match(r" *(\$ )?openclap ", line)
         ]
@@ -65,7 +70,7 @@ def test_links_lead_to_files(page):
 def test_every_make_target_that_is_shown_exists():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     for page in PAGES:
-        for line in [line for block in _blocks(page, "console") for line in block.splitlines()]:
+        for line in _lines(page):
             if line.startswith("make "):
                 words = [word for word in shlex.split(line, comments=True)[1:] if "=" not in word]
                 assert set(words) <= targets, f"{page.name}: {line}"

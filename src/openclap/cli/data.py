@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from openclap.cli.options import Json, Where
+from openclap.cli.options import Columns, Json, Where
 
 if TYPE_CHECKING:
     from openclap.cli.output import Output
@@ -38,6 +38,7 @@ def check(
         list[Path], typer.Argument(metavar="MANIFEST…", help="Manifests or folders; leakage is looked for across all.")
     ],
     where: Where = None,
+    column: Columns = None,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Clips read at once.")] = 2,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
     as_json: Json = False,
@@ -47,13 +48,14 @@ def check(
     Finds broken, silent, short and duplicate clips, test clips that are also training clips, and missing texts. Exits
     with 3 if there is an error.
     """
-    from openclap.cli.options import conditions
+    from openclap.cli.options import column_config, conditions
     from openclap.cli.output import Output
     from openclap.data.check import check_manifest
     from openclap.data.manifest import read_manifest
 
     out = Output(as_json)
-    read = [read_manifest(path, where=conditions(where), check_files=False) for path in manifests]
+    columns, wanted = column_config(column), conditions(where)
+    read = [read_manifest(path, columns=columns, where=wanted, check_files=False) for path in manifests]
     with out.progress("clips") as bar:
         task = bar.add_task("reading", total=sum(map(len, read)))
         report = check_manifest(read, threads=threads, progress=lambda done, _: bar.update(task, completed=done))

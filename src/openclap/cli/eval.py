@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from openclap.cli.options import BatchSize, Device, Model, Where, conditions, device_name, plain_settings
+from openclap.cli.options import (
+    BatchSize,
+    Columns,
+    Device,
+    Model,
+    Where,
+    column_config,
+    conditions,
+    device_name,
+    plain_settings,
+)
 
 if TYPE_CHECKING:
     from openclap.cli.output import Output
@@ -33,6 +43,7 @@ def evaluate(
     names: Annotated[list[str], typer.Argument(metavar="TASK…", help="What to measure: `openclap tasks` lists them.")],
     data: Annotated[Path, typer.Option("--data", help="Manifest or folder with the clips to evaluate on.")],
     where: Where = None,
+    column: Columns = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="TASK.KEY=VALUE", help="A task's setting, as zero-shot.prompts=laion."),
@@ -59,7 +70,7 @@ def evaluate(
 
     out = Output(json_to == "-")
     plan = _plan(names, settings or [])
-    manifest = read_manifest(data, where=conditions(where))
+    manifest = read_manifest(data, columns=column_config(column), where=conditions(where))
     embedder = load(model, device=device_name(device))
     with watched(embedder, out, len(manifest), batch_size) as model_at_work:
         results = run_tasks(model_at_work, manifest, plan, model_path=model)

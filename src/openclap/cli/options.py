@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from openclap.data.columns import ColumnConfig
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, and words on stderr.")]
 Model = Annotated[str, typer.Argument(help="A trained model: a checkpoint directory, such as runs/demo/best.")]
@@ -18,6 +21,11 @@ Data = Annotated[
 Where = Annotated[
     list[str] | None,
     typer.Option("--where", metavar="KEY=VALUE", help="Only such clips, as split=test; repeatable."),
+]
+
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--column", metavar="FIELD=NAME", help="A column by its name, as captions=english; repeatable."),
 ]
 
 
@@ -43,6 +51,26 @@ def conditions(where: list[str] | None) -> dict[str, str | int]:
             raise typer.BadParameter(f"{setting!r} is not KEY=VALUE, as in split=test", param_hint="--where")
         found[key] = int(value) if value.isdecimal() else value
     return found
+
+
+def column_config(columns: list[str] | None) -> ColumnConfig | None:
+    """`--column` settings; a field that is given several times is read from several columns.
+
+    Raises:
+        ConfigError: for a field that does not exist.
+    """
+    if not columns:
+        return None
+    from openclap.data.columns import ColumnConfig
+
+    found: dict[str, list[str]] = {}
+    for setting in columns:
+        field, equals, name = setting.partition("=")
+        if not equals or not field:
+            raise typer.BadParameter(f"{setting!r} is not FIELD=NAME, as in audio=clip", param_hint="--column")
+        found.setdefault(field, []).append(name)
+    values = {field: names[0] if len(names) == 1 else names for field, names in found.items()}
+    return ColumnConfig.read(values, origin="--column")
 
 
 def plain_settings(settings: list[str] | None) -> dict[str, object]:

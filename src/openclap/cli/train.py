@@ -93,8 +93,10 @@ def _plan(
     else:
         config = recipes.get(recipe)()
     notes: list[str] = []
+    config = config.override(settings)
     if data is not None:
         config, notes = with_data(config, data, validation)
+        config = config.override(settings)  # again: what is set by hand wins over what the other data asks for
     elif validation is not None:
         raise ConfigError("--validation goes with --data; alone, use --set data.validation.path=…")
-    return out or Path("runs") / config.name, config.override(settings), notes
+    return out or Path("runs") / config.name, config, notes

@@ -57,6 +57,8 @@ def test_the_version_is_printed(capsys):
         (["data", "prepare", "soundscape"], "'soundscapes'"),
         (["data", "prepare", "soundscapes", "--set", "n_trian=3"], "'n_train'"),
         (["recipes", "strater"], "'starter'"),
+        (["data", "check", "x.csv", "--column", "captoins=a"], "'captions'"),
+        (["data", "check", "x.csv", "--column", "audio"], "FIELD=NAME"),
     ],
 )
 def test_a_wrong_name_exits_with_2_and_gets_the_right_one(arguments, suggestion, capsys, tmp_path, monkeypatch):
@@ -151,3 +153,24 @@ def test_a_check_of_the_doctor_that_fails_is_a_finding(monkeypatch, capsys):
     monkeypatch.setattr(checks, "BASE", ("torch", "no-such-package"))
     assert run(["doctor"]) == 1
     assert "no-such-package" in capsys.readouterr().out
+
+
+def test_columns_that_are_named_by_hand_are_used_in_training_on_other_data(tmp_path, capsys):
+    manifest = tmp_path / "clips.csv"
+    manifest.write_text("klang,wort,split\na.wav,ein Hund,train\nb.wav,Regen,validation\n", encoding="utf-8")
+    arguments = ["train", "demo", "--data", str(manifest), "--dry-run", "--json"]
+    assert run(arguments) == 3
+    capsys.readouterr()
+    named = ["--set", "data.columns.audio=klang", "--set", "data.columns.captions=wort"]
+    assert run([*arguments, *named]) == 0
+    config = json.loads(capsys.readouterr().out)
+    assert config["data"]["columns"]["audio"] == "klang"
+    assert config["data"]["validation"]["where"] == {"split": "validation"}
+
+
+def test_what_is_set_by_hand_wins_over_what_the_data_asks_for(tmp_path, capsys):
+    manifest = tmp_path / "clips.csv"
+    manifest.write_text("path,caption,split\na.wav,a dog,train\nb.wav,rain,validation\n", encoding="utf-8")
+    arguments = ["train", "demo", "--data", str(manifest), "--dry-run", "--json"]
+    assert run([*arguments, "--set", "data.validation=null", "--set", "trainer.best_metric=null"]) == 0
+    assert json.loads(capsys.readouterr().out)["data"]["validation"] is None
