@@ -35,6 +35,7 @@ class ConsoleHook(Hook):
             f" {info.trainable_parameters / 1e6:.1f} M learn · {info.device}, {info.precision}"
             f" · {info.clips_per_step} clips a step, {info.steps_per_epoch:.4g} steps an epoch · {info.out}",
             highlight=False,
+            soft_wrap=True,
         )
         if info.start_step:
             self._console.print(f"resumed at step {info.start_step}", highlight=False)
@@ -60,30 +61,30 @@ class ConsoleHook(Hook):
         """Off a terminal, write a line."""
         if self._progress is None:
             left = _minutes(record.elapsed_s * (1 - record.progress) / max(record.progress, 1e-9))
-            self._console.print(f"{self._numbers(record)} · left {left}", highlight=False, markup=False)
+            self._console.print(f"{self._numbers(record)} · left {left}", highlight=False, markup=False, soft_wrap=True)
 
     def on_metrics(self, step: int, metrics: Mapping[str, float]) -> None:
         """Write an evaluation's numbers."""
         shown = [f"{name.removeprefix('validation/')} {value:.4g}" for name, value in metrics.items()]
         more = [] if len(shown) <= _SHOWN else [f"and {len(shown) - _SHOWN} more"]
         line = " · ".join([f"step {step} validated", *shown[:_SHOWN], *more])
-        self._console.print(line, highlight=False, markup=False)
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def on_notice(self, step: int, message: str) -> None:
         """Write the message."""
-        self._console.print(f"step {step}: {message}", style="yellow", highlight=False, markup=False)
+        self._console.print(f"step {step}: {message}", style="yellow", highlight=False, markup=False, soft_wrap=True)
 
     def on_save(self, step: int, directory: Path, *, best: bool) -> None:  # noqa: ARG002
         """Say that there is a new best; a checkpoint that is only newer needs no line."""
         if best:
-            self._console.print(f"step {step}: saved as the best so far", highlight=False, markup=False)
+            self._console.print(f"step {step}: saved as the best so far", highlight=False, markup=False, soft_wrap=True)
 
     def on_end(self, end: RunEnd) -> None:
         """Say how it ended."""
         self._stop()
         how = "stopped on request, and saved" if end.stopped else "done"
         line = f"{how}: {end.step} steps in {_minutes(end.elapsed_s)} of training"
-        self._console.print(line, highlight=False, markup=False)
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def close(self) -> None:
         """Leave the screen as it was."""

@@ -61,10 +61,9 @@ def draw_curves(log: Path, path: Path) -> None:
     _plot(loss, series(metrics, "validation/loss"), "validation")
     loss.set_title("loss")
     # Only shares fit one axis; other metrics have their own scale, and are in the log.
-    shares = [name for name in _names(metrics) if name.removeprefix("validation/") not in {"loss", "logit_scale"}]
-    for name in shares:
+    for name in _names(metrics):
         found = series(metrics, name)
-        if all(0 <= value <= 1 for value in found[1]):
+        if name != "validation/loss" and all(0 <= value <= 1 for value in found[1]):
             _plot(accuracy, found, name.removeprefix("validation/").replace("_", " "))
     accuracy.set_title("validation")
     _plot(rate, series(steps, "rate"), "learning rate")

@@ -14,21 +14,22 @@ Resolved = Literal["fp32", "bf16"]
 
 
 def resolve_device(name: str) -> torch.device:
-    """The device that `name` means: "auto" is CUDA if there is a device, else Apple's MPS, else the CPU.
+    """The device that `name` means: "auto" is the current CUDA device if there is one, else the CPU.
 
     Raises:
-        ConfigError: if there is no such device here.
+        ConfigError: if there is no such device here, or training does not run on its kind.
     """
     if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda", torch.cuda.current_device())
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+        name = f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ConfigError(f"device {name!r} cannot be used here ({error}): set it to auto, cpu or cuda") from error
-    return device
+        if device.type in {"cpu", "cuda"}:
+            torch.empty(0, device=device)
+            return device
+        reason = "training runs on cpu and cuda"
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+    raise ConfigError(f"trainer.device is {name!r}, which cannot be used here ({reason}): set it to auto, cpu or cuda")
 
 
 def resolve_precision(precision: Precision, device: torch.device) -> Resolved:
@@ -41,9 +42,7 @@ def resolve_precision(precision: Precision, device: torch.device) -> Resolved:
         return precision
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    if device.type == "cpu":
-        return "bf16" if torch.cpu.get_capabilities().get("amx_bf16") else "fp32"
-    return "fp32"
+    return "bf16" if torch.cpu.get_capabilities().get("amx_bf16") else "fp32"
 
 
 def autocast(device: torch.device, precision: Resolved) -> AbstractContextManager[object]:

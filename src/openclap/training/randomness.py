@@ -16,10 +16,10 @@ def seeded(device: torch.device, seed: int, *place: int) -> Iterator[None]:
     The generators' states are put back at its end, so that a caller's own random numbers are not disturbed.
     """
     number = int(np.random.SeedSequence([seed, *place]).generate_state(1, np.uint64)[0] >> 1)
-    accelerators = [] if device.type == "cpu" else [device]
-    device_type = "cuda" if device.type == "cpu" else device.type
-    with torch.random.fork_rng(devices=accelerators, device_type=device_type):
-        torch.default_generator.manual_seed(number)
-        if accelerators:
-            torch.get_device_module(device).manual_seed(number)
+    on_cuda = device.type == "cuda"
+    with torch.random.fork_rng(devices=[device] if on_cuda else []):
+        torch.default_generator.manual_seed(number)  # not torch.manual_seed, which would seed every device there is
+        if on_cuda:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(number)
         yield

@@ -34,7 +34,7 @@ class TrainerConfig(DurationConfig):
     Attributes:
         accumulate: micro-batches of `data.batch_size` in one optimiser step. Each contrasts its clips only among
             themselves, so this does not stand in for a larger batch: no clip gets more negatives from it.
-        device: "auto", "cpu", "cuda", "cuda:1", "mps".
+        device: "auto" (CUDA if there is a device, else the CPU), "cpu", "cuda", "cuda:1".
         precision: of matrix products and convolutions; "auto" is bf16 where the hardware has
             matrix units for it, else fp32.
         max_skipped: steps in a row that may be skipped because their loss or gradient was not finite; one more ends
@@ -181,6 +181,9 @@ class Trainer:
 
     def run(self, *, resume: bool = False) -> TrainResult:
         """Train to the end, or until SIGTERM; either way the last state is saved.
+
+        On the CPU, with the same number of threads, a run that was ended at any moment and resumed gives bit for bit
+        the weights of one that was not, unless the clock decides its length.
 
         Args:
             resume: go on with the run in the directory, at its newest checkpoint, instead of starting one.

@@ -30,16 +30,14 @@ class ContrastiveObjective:
     def __call__(
         self, model: Clap, features: Float[Tensor, "batch views frames mels"], batch: PairBatch
     ) -> dict[str, Tensor]:
-        """The loss, in-batch accuracies both ways, and the logit scale."""
+        """The loss, in-batch accuracies both ways, and in training the logit scale."""
         output = model(features, batch.audio.is_longer, batch.text.input_ids, batch.text.attention_mask)
         with torch.autocast(features.device.type, enabled=False):  # the logits' matrix product stays in float32
             loss = self.loss(output, batch.caption_group)
             audio_to_text, text_to_audio = in_batch_accuracy(
                 output.audio_embeds, output.text_embeds, batch.caption_group
             )
-        return {
-            "loss": loss,
-            "audio_to_text_accuracy": audio_to_text,
-            "text_to_audio_accuracy": text_to_audio,
-            "logit_scale": output.logit_scale.detach(),
-        }
+        parts = {"loss": loss, "audio_to_text_accuracy": audio_to_text, "text_to_audio_accuracy": text_to_audio}
+        if model.training:  # for validation it is not a measure of anything
+            parts["logit_scale"] = output.logit_scale.detach()
+        return parts
