@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -215,14 +217,14 @@ def test_one_trains_on_a_folder_of_sounds_with_text_files_beside_them(corpus, tm
 def test_a_signal_during_training_ends_it_with_its_own_code(sent, code, corpus, tmp_path):
     out = tmp_path / "run"
     settings = with_flag("--set", [*SMALL_RUN, "trainer.max_steps=100000", "trainer.log_every=1"])
-    process = _start(["train", "demo", "--data", str(corpus), "--out", str(out), *settings])
-    log, deadline = out / "log.jsonl", time.monotonic() + 60
-    while not (log.exists() and '"kind": "step"' in log.read_text(encoding="utf-8")):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "no step within a minute"
-        time.sleep(0.1)
-    process.send_signal(sent)
-    _, complaints = process.communicate(timeout=60)
+    with _started(["train", "demo", "--data", str(corpus), "--out", str(out), *settings]) as process:
+        log, deadline = out / "log.jsonl", time.monotonic() + 120
+        while not (log.exists() and '"kind": "step"' in log.read_text(encoding="utf-8")):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline, "no step within two minutes"
+            time.sleep(0.1)
+        process.send_signal(sent)
+        _, complaints = process.communicate(timeout=120)
     assert process.returncode == code, complaints
     assert "Traceback" not in complaints
     assert (out / "last" / "model.safetensors").exists() is (sent == signal.SIGTERM)  # it saves, an interrupt does not
@@ -232,14 +234,26 @@ def test_a_signal_during_training_ends_it_with_its_own_code(sent, code, corpus, 
 def test_a_pipe_that_nobody_reads_ends_the_command_quietly(arguments):
     reader, writer = os.pipe()
     os.close(reader)
-    process = _start(arguments, stdout=writer)
-    os.close(writer)
-    _, complaints = process.communicate(timeout=60)
+    with _started(arguments, stdout=writer) as process:
+        os.close(writer)
+        _, complaints = process.communicate(timeout=120)
     assert "rror" not in complaints, complaints
     assert process.returncode == 1
 
 
-def _start(arguments: list[str], stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
+# A shell's background jobs ignore Ctrl-C, and so would what these tests start if they are such a job.
+PROGRAM = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from openclap.cli import main; main()"
+)
+
+
+@contextmanager
+def _started(arguments: list[str], stdout: int = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
+    """`openclap` in a process of its own, which does not outlive the test."""
+    command = [sys.executable, "-c", PROGRAM, *arguments]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "openclap", *arguments]
-    return subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment)
+    with subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
