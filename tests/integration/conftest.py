@@ -17,6 +17,7 @@ SMALL_RUN = [
     "data.batch_size=8",
     "trainer.max_steps=2",
     "trainer.max_epochs=null",
+    "trainer.max_minutes=null",
     "trainer.tensorboard=false",
     "trainer.precision=fp32",
 ]

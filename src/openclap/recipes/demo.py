@@ -33,6 +33,7 @@ def demo() -> RunConfig:
         vocab_size=1024,
         optim=OptimConfig(lr=1e-3, weight_decay=0.05),
         schedule=ScheduleConfig(warmup=0.1),
-        trainer=TrainerConfig(max_epochs=16, eval_every=100, log_every=10),
+        # The clock ends it on a slow machine: a demo is to be over before one loses interest.
+        trainer=TrainerConfig(max_epochs=12, max_minutes=4, eval_every=100, log_every=10),
         license="CC0-1.0",
     )
