@@ -7,6 +7,8 @@ VENV ?= .venv
 JOBS ?= 2
 RUN ?= runs/demo
 DATA ?= ../shared/data/starter/manifest.jsonl
+# Of the starter's data: ESC-10, whose clips have one label each; make starter ZERO_SHOT= for all clips of other data.
+ZERO_SHOT ?= --where source=esc10 --set zero-shot.prompts=ensemble
 PEERS ?= .peers/bin/python
 PEERS_CODE ?= ../shared/peers
 
@@ -31,7 +33,8 @@ demo: $(STAMPS)/dev  ## Generate sounds, train a small model on them, evaluate i
 
 starter: $(STAMPS)/dev $(STAMPS)/minilm  ## Train on real sound (DATA=manifest) with a pretrained text encoder
 	$(BIN)/openclap train starter --data $(DATA) --out runs/starter $(ARGS)
-	$(BIN)/openclap eval runs/starter/best retrieval zero-shot --data $(DATA) --where split=test
+	$(BIN)/openclap eval runs/starter/best retrieval --data $(DATA) --where split=test --set retrieval.clean_titles=true
+	$(BIN)/openclap eval runs/starter/best zero-shot --data $(DATA) --where split=test $(ZERO_SHOT)
 
 test: $(STAMPS)/dev $(STAMPS)/minilm  ## Run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(ARGS)
@@ -72,7 +75,7 @@ $(BIN)/python:
 
 $(STAMPS)/dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing openclap and its tools into $(VENV) (once; torch is large)"
-	@$(PIP) install -c constraints.txt -e '.[all,dev]'
+	@$(PIP) install $(if $(wildcard $(STAMPS)),--quiet) -c constraints.txt -e '.[all,dev]'
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/docs: $(STAMPS)/dev

@@ -72,10 +72,10 @@ def _say_findings(report: DataReport, out: Output) -> None:
     """What is wrong, the worst first, with the first few clips that have it."""
     colours = {"error": "bold red", "warning": "yellow", "note": "cyan"}
     for finding in report.findings:
-        out.say(f"[{colours[finding.severity]}]{finding.severity}[/]: {finding.count:,} {finding.message}")
+        out.say((finding.severity, colours[finding.severity]), f": {finding.count:,} {finding.message}")
         shown = finding.clips[:_SHOWN]
         for clip in shown:
-            out.console.print(f"    {clip}", markup=False, soft_wrap=True)
+            out.say(f"    {clip}")
         if len(finding.clips) > len(shown):
             out.say(f"    and {len(finding.clips) - len(shown)} more; --json has them all")
     if not report.findings:

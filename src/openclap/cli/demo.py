@@ -50,24 +50,24 @@ def demo(
     from openclap.recipes.registry import recipes
 
     output, began = Output(as_json), time.perf_counter()
-    output.say(f"[bold]1 · Sounds[/]   scenes made by code, with captions, in {corpus}")
+    output.say(("1 · Sounds", "bold"), f"   scenes made by code, with captions, in {corpus}")
     with output.console.status("generating"):
         manifest = corpora.get("soundscapes").prepare(corpus, **plain_settings(corpus_settings))
     output.say(_described(manifest))
-    output.say(f"\n[bold]2 · Training[/] the recipe demo, in {out}")
+    output.say(("\n2 · Training", "bold"), f" the recipe demo, in {out}")
     config, _ = with_data(recipes.get("demo")(), manifest.path)
     trained = _train(config.override(settings or []), out, output)
     if trained.signal is not None:
         output.say("Go on with the same command.")
         raise typer.Exit(trained.exit_code)
-    output.say("\n[bold]3 · Evaluation[/] on scenes that it never heard; chance is what guessing gets")
+    output.say(("\n3 · Evaluation", "bold"), " on scenes that it never heard; chance is what guessing gets")
     results = _evaluate(out / "best", manifest, output)
     show(results, output)
     page = _write_page(out, manifest, results)
-    output.say(f"[bold]4 · The page[/]  open {page}   (done in {_minutes(time.perf_counter() - began)})\n")
+    output.say(("4 · The page", "bold"), f"  open {page}   (done in {_minutes(time.perf_counter() - began)})\n")
     output.say("Next, with your own sounds in DIR:")
     for step in _next_steps(out / "best"):
-        output.say(f"  {step[0]}\n      [dim]{step[1]}[/]")
+        output.say(f"  {step[0]}\n      ", (step[1], "dim"))
     output.result({"out": out, "report": page, "metrics": dict(trained.metrics), **as_document(results)})
 
 

@@ -60,7 +60,7 @@ def embed(
             job.run(sounds, batch_size, output)
         file.describe(embedder.identity)
     for name, reason in job.bad.items():
-        output.say(f"[yellow]skipped[/] {name}: {reason}")
+        output.say(("skipped", "yellow"), f" {name}: {reason}")
     output.say(f"{job.rows} vectors of {embedder.embed_dim} numbers in {out}; {len(job.bad)} sounds skipped")
     bad = [{"source": name, "reason": reason} for name, reason in job.bad.items()]
     output.result(

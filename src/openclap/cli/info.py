@@ -55,5 +55,7 @@ def info(model: Model, as_json: Json = False) -> None:
         ("steps", provenance.get("step")),
         ("made with", ", ".join(f"{name} {versions[name]}" for name in ("openclap", "torch") if name in versions)),
     ]
-    out.table(("", ""), [row for row in rows if row[1] is not None])
+    for name, value in rows:
+        if value is not None:
+            out.say((f"{name:16}", "dim"), str(value))
     out.result(found)

@@ -28,9 +28,15 @@ class Output:
         self.as_json = as_json
         self.console: Console = Console(stderr=as_json, highlight=False)
 
-    def say(self, text: str = "") -> None:
-        """Print a line for people; it is never broken inside, so that paths can be copied."""
-        self.console.print(text, soft_wrap=True)
+    def say(self, *parts: str | tuple[str, str]) -> None:
+        """Print a line for people; it is never broken inside, so that paths can be copied.
+
+        Args:
+            parts: texts, each as it is or with a style ("bold"); brackets in them are nothing but brackets.
+        """
+        from rich.text import Text
+
+        self.console.print(Text.assemble(*parts), soft_wrap=True)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "") -> None:
         """Print a table for people; columns of numbers stand to the right.
@@ -110,7 +116,7 @@ def _plain(values: Any) -> Any:
     return values
 
 
-_NUMBER = re.compile(r"-?[\d.,]+( %| M| s|$)|–$|$")
+_NUMBER = re.compile(r"-?[\d.,]+( %| M| s| –|$)|–$|$")
 
 
 def _cell(value: Any) -> str:

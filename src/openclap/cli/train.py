@@ -45,16 +45,17 @@ def train(
             typer.echo(config.yaml(), nl=False)
         return
     for note in notes:
-        output.say(f"[yellow]note:[/] {note}")
+        output.say(("note:", "yellow"), f" {note}")
     from openclap.training.console import ConsoleHook
     from openclap.training.setup import build_trainer
 
     trainer = build_trainer(config, out_dir, hooks=[ConsoleHook(output.console)])
     result = trainer.run(resume=resume)
     if result.signal is None:
-        output.say(f"The model is in [bold]{out_dir / 'best'}[/]. Next:")
+        output.say("The model is in ", (str(out_dir / "best"), "bold"), ". Next:")
         output.say(f"  openclap info {out_dir / 'best'}")
-        output.say(f"  openclap eval {out_dir / 'best'} retrieval --data {config.data.train.path} --where split=test")
+        held_out = " --where split=test" if "split" in config.data.train.where else ""
+        output.say(f"  openclap eval {out_dir / 'best'} retrieval --data {config.data.train.path}{held_out}")
     else:
         output.say(f"Go on with:  openclap train {out_dir} --resume")
     best = (

@@ -65,8 +65,13 @@ def test_numbers_stand_to_the_right_and_words_to_the_left(capsys):
     assert narrow.index("a") == wide.index("b")
 
 
+def test_brackets_are_nothing_but_brackets(capsys):
+    Output().say("sounds [bold]/a.wav ", ("[red]", "green"))
+    assert "sounds [bold]/a.wav [red]" in capsys.readouterr().out
+
+
 def test_no_color_is_respected(capsys, monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("FORCE_COLOR", "1")
-    Output().say("[red]stop[/]")
+    Output().say(("stop", "red"))
     assert "\x1b[31m" not in capsys.readouterr().out
