@@ -3,8 +3,7 @@
 WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF (and whatever else libsndfile reads) need nothing but soundfile; M4A, AAC, MP4
 and WebM need the extra `media`.
 
-A range is the very same samples as in the whole. libsndfile (1.2.2) seeks MP3 by guess (mpg123's "fuzzy" mode), and
-Vorbis up to a block off (448 samples, in every tenth real clip): there the samples before the range are decoded, too.
+At once with `decode`, or block after block in bounded memory with `decode_blocks`: the very same samples.
 
 What is refused, always with the source and the reason:
 
@@ -19,23 +18,23 @@ What is refused, always with the source and the reason:
 
 from __future__ import annotations
 
-import io
+import math
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 from jaxtyping import Float32
 from torch import Tensor
 
-from openclap.audio import mp3
-from openclap.audio.containers import MEDIA_CONTAINERS, closed, container_of, missing_end
-from openclap.audio.media import decode_media, media_info
+from openclap.audio.containers import MEDIA_CONTAINERS, container_of, missing_end
+from openclap.audio.libsndfile import sound_info, sound_parts
+from openclap.audio.media import media_info, media_parts
 from openclap.audio.mono import as_float32, mix_down
-from openclap.audio.source import AudioSource, BinaryFile, opened, source_name
+from openclap.audio.source import AudioSource, BinaryFile, checked_rate, opened, source_name
 from openclap.errors import (
-    AudioDecodeError,
     AudioFormatError,
     EmptyAudioError,
     NonFiniteAudioError,
@@ -44,14 +43,8 @@ from openclap.errors import (
 )
 from openclap.types import Waveform
 
-__all__ = ["AudioInfo", "AudioSource", "audio_info", "decode", "source_name"]
+__all__ = ["AudioInfo", "AudioSource", "audio_info", "decode", "decode_blocks", "source_name"]
 
-_SOUNDFILE_ERRORS = (soundfile.SoundFileError, RuntimeError, TypeError, ValueError, OSError, MemoryError)
-_BLOCK_SAMPLES = 1 << 22  # all channels together: 16 MiB; keeps a lying header from asking for terabytes
-_UNKNOWN_FRAMES = 1 << 62  # libsndfile's answer for a stream of unknown length is above this
-_INEXACT_SEEK = frozenset({"MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III", "VORBIS"})
-_GUESSED = frozenset({"mp3", "ogg"})  # the decoder's length may be off by a block; their own marks tell if they are cut
-_RATES_HZ = range(100, 10_000_001)  # beyond, a broken header is likelier than a sound
 _MOST_CHANNELS = 64  # in arrays: beyond, (samples, channels) was meant
 
 
@@ -98,13 +91,7 @@ def audio_info(source: AudioSource, *, sample_rate_hz: int | None = None) -> Aud
             rate_hz, n_channels, frames, codec = media_info(file, name, container)
             kind = f"{container}/{codec}"
         else:
-            with _sound_file(file, name, container) as sound:
-                rate_hz, n_channels, frames = sound.samplerate, sound.channels, sound.frames
-                kind = f"{sound.format}/{sound.subtype}".lower()
-                if frames >= _UNKNOWN_FRAMES:
-                    frames = len(_read(sound, file, name, container, 0, None))
-                if container == "mp3":
-                    frames = mp3.counted_samples(file) or frames
+            rate_hz, n_channels, frames, kind = sound_info(file, name, container)
     if frames == 0:
         raise EmptyAudioError(name, "holds no samples")
     return AudioInfo(rate_hz, n_channels, frames, frames / rate_hz, kind)
@@ -138,40 +125,105 @@ def decode(
     """
     if start_s < 0 or (duration_s is not None and duration_s < 0):
         raise ValueError(f"start_s and duration_s must not be negative, but are {start_s} and {duration_s}")
+    parts = list(_checked_parts(source, sample_rate_hz, start_s, duration_s, allow_silent=allow_silent))
+    samples = parts[0].samples if len(parts) == 1 else np.concatenate([part.samples for part in parts])
+    return Waveform(samples, parts[0].sample_rate_hz)
+
+
+def decode_blocks(source: AudioSource, *, sample_rate_hz: int | None = None, block_s: float) -> Iterator[Waveform]:
+    """The samples of `decode`, in consecutive blocks of `block_s` seconds; the last one holds what is left.
+
+    The source is opened once and decoded once, as the blocks are asked for: the time is linear in the sound's length
+    in every format, and no more than a few blocks stand in memory. (An array stands there whole, as do an MP3 file
+    without a length table and a stream that cannot seek, in their encoded form.) An open file must be left alone until
+    the last block.
+
+    Args:
+        source: as for `decode`.
+        sample_rate_hz: as for `decode`.
+        block_s: how long a block is, in seconds.
+
+    Raises:
+        AudioError: as `decode`; where it is, after the blocks before it. Silence and a cut that only the decoder
+            notices are known after the last block.
+        MissingExtraError: for a container that needs PyAV, where it is not installed.
+        ValueError: if `block_s` is not positive and finite.
+    """
+    if not 0 < block_s < math.inf:
+        raise ValueError(f"block_s must be positive and finite, but is {block_s}")
+    return _of_length(_checked_parts(source, sample_rate_hz, 0.0, None, allow_silent=False, most_s=block_s), block_s)
+
+
+def _checked_parts(
+    source: AudioSource,
+    sample_rate_hz: int | None,
+    start_s: float,
+    duration_s: float | None,
+    *,
+    allow_silent: bool,
+    most_s: float = math.inf,
+) -> Iterator[Waveform]:
+    """The range in consecutive parts of any length, none of them empty; whatever is wrong with it is raised here."""
     name = source_name(source)
+    position, silent = 0, True
+    with closing(_parts(source, name, sample_rate_hz, start_s, duration_s, most_s)) as parts:
+        for part in parts:
+            finite = np.isfinite(part.samples)
+            if not finite.all():
+                where = (position + int(finite.argmin())) / part.sample_rate_hz + start_s
+                raise NonFiniteAudioError(name, f"holds NaN or infinite samples, the first at {where:.3f} s")
+            silent = silent and not part.samples.any()
+            position += len(part.samples)
+            yield part
+    if position == 0:
+        ends = "holds no samples" if start_s == 0 else f"has no samples from {start_s:g} s on"
+        raise EmptyAudioError(name, ends if duration_s is None else f"{ends} for {duration_s:g} s")
+    whole = start_s == 0 and duration_s is None
+    if whole and silent and not allow_silent:
+        raise SilentAudioError(name, f"every one of its {position} samples is zero, once the channels are mixed")
+
+
+def _parts(
+    source: AudioSource,
+    name: str,
+    sample_rate_hz: int | None,
+    start_s: float,
+    duration_s: float | None,
+    most_s: float,
+) -> Generator[Waveform, None, None]:
     if isinstance(source, np.ndarray | Tensor | Waveform):
         channels, rate_hz = _array(source, name, sample_rate_hz)
         first = round(start_s * rate_hz)
-        last = None if duration_s is None else first + round(duration_s * rate_hz)
-        samples = mix_down(channels[:, first:last])
-    else:
-        _refuse_rate(name, sample_rate_hz)
-        samples, rate_hz = _decode_file(source, name, start_s, duration_s)
-    if len(samples) == 0:
-        ends = "holds no samples" if start_s == 0 else f"has no samples from {start_s:g} s on"
-        raise EmptyAudioError(name, ends if duration_s is None else f"{ends} for {duration_s:g} s")
-    if not np.isfinite(samples).all():
-        where = int(np.flatnonzero(~np.isfinite(samples))[0]) / rate_hz + start_s
-        raise NonFiniteAudioError(name, f"holds NaN or infinite samples, the first at {where:.3f} s")
-    whole = start_s == 0 and duration_s is None
-    if whole and not allow_silent and not samples.any():
-        raise SilentAudioError(name, f"every one of its {len(samples)} samples is zero, once the channels are mixed")
-    return Waveform(samples, rate_hz)
-
-
-def _decode_file(
-    source: AudioSource, name: str, start_s: float, duration_s: float | None
-) -> tuple[Float32[np.ndarray, " samples"], int]:
+        last = channels.shape[1] if duration_s is None else min(channels.shape[1], first + round(duration_s * rate_hz))
+        step = max(1, round(min(most_s * rate_hz, channels.shape[1])))
+        for position in range(first, last, step):
+            yield Waveform(mix_down(channels[:, position : min(position + step, last)]), rate_hz)
+        return
+    _refuse_rate(name, sample_rate_hz)
     with opened(source) as file:
         container = _container(file, name)
         if container in MEDIA_CONTAINERS:
-            samples, rate_hz = decode_media(file, name, container, start_s, duration_s)
-            return samples, checked_rate(rate_hz, name)
-        with _sound_file(file, name, container) as sound:
-            rate_hz = sound.samplerate
-            first = round(start_s * rate_hz)
-            frames = None if duration_s is None else round(duration_s * rate_hz)
-            return _read(sound, file, name, container, first, frames), rate_hz
+            yield from media_parts(file, name, container, start_s, duration_s)
+        else:
+            yield from sound_parts(file, name, container, start_s, duration_s, most_s)
+
+
+def _of_length(parts: Iterable[Waveform], length_s: float) -> Iterator[Waveform]:
+    """The same samples in parts of one length; the last one may be shorter."""
+    held: list[npt.NDArray[Any]] = []
+    n_held = 0
+    for part in parts:
+        length = max(1, round(length_s * part.sample_rate_hz))
+        held.append(part.samples)
+        n_held += len(part.samples)
+        if n_held < length:
+            continue
+        samples, end = np.concatenate(held), n_held - n_held % length
+        for first in range(0, end, length):
+            yield Waveform(samples[first : first + length], part.sample_rate_hz)
+        held, n_held = [samples[end:]], n_held - end
+    if n_held:
+        yield Waveform(np.concatenate(held), part.sample_rate_hz)
 
 
 def _container(file: BinaryFile, name: str) -> str | None:
@@ -181,55 +233,6 @@ def _container(file: BinaryFile, name: str) -> str | None:
     if reason is not None:
         raise TruncatedAudioError(name, f"the file is cut: {reason}")
     return container
-
-
-def _sound_file(file: BinaryFile, name: str, container: str | None) -> soundfile.SoundFile:
-    file = mp3.indexed(file) if container == "mp3" else closed(file, container)
-    file.seek(0)
-    try:
-        sound = _Forward(file)
-    except _SOUNDFILE_ERRORS as error:
-        known = "is no sound file that is known" if container is None else f"is a broken {container} file"
-        raise AudioDecodeError(name, f"{known} ({_short(error)})") from error
-    checked_rate(sound.samplerate, name)
-    return sound
-
-
-class _Forward(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
-    """A sound file without the seek that soundfile makes after every read.
-
-    That moves MP3 and Vorbis to another place, and fails at the end of FLAC that was streamed without a length.
-    """
-
-    def seekable(self) -> bool:
-        return False
-
-
-def _read(
-    sound: soundfile.SoundFile, file: BinaryFile, name: str, container: str | None, first: int, frames: int | None
-) -> Float32[np.ndarray, " samples"]:
-    """Mono samples from the sample `first` on; block by block, so that many channels never stand in memory together."""
-    known = sound.frames < _UNKNOWN_FRAMES
-    end = sound.frames if frames is None else min(sound.frames, first + frames)
-    block = max(1, _BLOCK_SAMPLES // sound.channels)
-    parts, position = [np.zeros(0, np.float32)], 0
-    try:
-        if 0 < first < end and known and sound.subtype not in _INEXACT_SEEK:
-            position = sound.seek(first)
-        while position < end:
-            values = sound.read(min(block, end - position), dtype="float32", always_2d=True)
-            if len(values) == 0:
-                break
-            parts.append(mix_down(values[max(0, first - position) :].T))
-            position += len(values)
-    except _SOUNDFILE_ERRORS as error:
-        if _at_end(file):
-            reason = f"the file is cut: its header promises {sound.frames} samples, and the decoder found the end early"
-            raise TruncatedAudioError(name, reason) from error
-        raise AudioDecodeError(name, f"is broken inside ({_short(error)})") from error
-    if known and container not in _GUESSED and position < end:
-        raise TruncatedAudioError(name, f"the file is cut: of {sound.frames} samples, {position} are there")
-    return np.concatenate(parts)
 
 
 def _array(
@@ -259,32 +262,3 @@ def _array(
 def _refuse_rate(name: str, sample_rate_hz: int | None) -> None:
     if sample_rate_hz is not None:
         raise AudioFormatError(name, f"knows its own rate; leave out sample_rate_hz (given: {sample_rate_hz})")
-
-
-def checked_rate(rate_hz: int, name: str) -> int:
-    """The rate itself.
-
-    Raises:
-        AudioFormatError: if no sound has such a rate.
-    """
-    if rate_hz not in _RATES_HZ:
-        limits = f"{_RATES_HZ.start} Hz to {_RATES_HZ.stop - 1} Hz"
-        raise AudioFormatError(name, f"a rate of {rate_hz} Hz is outside {limits}")
-    return int(rate_hz)
-
-
-def _at_end(file: BinaryFile) -> bool:
-    return file.tell() >= _size(file)
-
-
-def _size(file: BinaryFile) -> int:
-    """The file's size; it stays where it is, since the decoder is in the middle of it."""
-    position = file.tell()
-    size = file.seek(0, io.SEEK_END)
-    file.seek(position)
-    return size
-
-
-def _short(error: Exception) -> str:
-    """A decoder's own words, without the file object that it repeats."""
-    return str(getattr(error, "error_string", error)).removeprefix("Error : ").rstrip(".")

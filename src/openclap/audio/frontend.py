@@ -5,7 +5,7 @@ The same object serves training and use; only training hands it a generator, for
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,10 @@ from jaxtyping import Float, Float32
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from openclap.audio.decode import decode
+from openclap.audio.decode import decode, decode_blocks
 from openclap.audio.length import LengthConfig, fit_length
 from openclap.audio.mel import MEL_PRESETS, LogMel, MelConfig
-from openclap.audio.resample import resample
+from openclap.audio.resample import resample, resample_blocks
 from openclap.audio.source import AudioSource
 from openclap.config import Config
 from openclap.types import AudioBatch, Waveform
@@ -119,6 +119,19 @@ class Frontend(nn.Module):
             allow_silent=allow_silent,
         )
         return resample(waveform, self.config.sample_rate_hz)
+
+    def read_blocks(
+        self, source: AudioSource, *, sample_rate_hz: int | None = None, block_s: float
+    ) -> Iterator[Waveform]:
+        """The very samples of `read` of the whole sound, in consecutive blocks of about `block_s` seconds.
+
+        For sound of any length: it is decoded once, as the blocks are asked for, and a few of them stand in memory.
+
+        Raises:
+            AudioError: if the sound cannot be used; see `openclap.audio.decode.decode_blocks` for when.
+        """
+        blocks = decode_blocks(source, sample_rate_hz=sample_rate_hz, block_s=block_s)
+        return resample_blocks(blocks, self.config.sample_rate_hz)
 
     def fit(
         self, samples: Float32[np.ndarray, " samples"], generator: torch.Generator | None = None

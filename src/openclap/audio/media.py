@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from jaxtyping import Float32
 
 from openclap.audio.mono import as_float32, mix_down
-from openclap.audio.source import BinaryFile
+from openclap.audio.source import BinaryFile, checked_rate
 from openclap.errors import AudioDecodeError
 from openclap.optional import require
+from openclap.types import Waveform
 
 _INDEXED = frozenset({"mp4", "matroska"})
 _PREROLL_S = 0.5  # AAC needs one packet (23 ms), Opus 80 ms; MP4 with long packets more
@@ -44,32 +44,30 @@ def media_info(file: BinaryFile, name: str, container: str) -> tuple[int, int, i
     return rate_hz, channels, samples, codec
 
 
-def decode_media(
+def media_parts(
     file: BinaryFile, name: str, container: str, start_s: float, duration_s: float | None
-) -> tuple[Float32[np.ndarray, " samples"], int]:
-    """Mono samples of the first sound track, from `start_s` on, and their rate in Hz.
+) -> Iterator[Waveform]:
+    """Mono sound of the first sound track from `start_s` on, in parts that follow each other: a packet each.
 
     Raises:
         MissingExtraError: if PyAV is not installed.
+        AudioFormatError: if no sound has its rate.
         AudioDecodeError: if there is no sound track, or it is broken.
     """
     with _sound_track(file, name) as (opened, stream):
-        rate_hz = stream.rate
+        rate_hz = checked_rate(stream.rate, name)
         first = round(start_s * rate_hz)
         last = math.inf if duration_s is None else first + round(duration_s * rate_hz)
         known = _known_samples(stream, container) if container == "mp4" else None
         last = last if known is None else min(last, known)  # MP4 says where the encoder's padding begins
         if container in _INDEXED and start_s > _PREROLL_S:
             _seek(opened, stream, start_s - _PREROLL_S, name)
-        parts: list[npt.NDArray[Any]] = []
         for position, block in _decoded(opened, stream, name):
             if position >= last:
                 break
             wanted = block[max(0, first - position) : max(0, int(min(last - position, len(block))))]
             if len(wanted):
-                parts.append(wanted)
-    samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
-    return samples, rate_hz
+                yield Waveform(wanted, rate_hz)
 
 
 @contextmanager

@@ -30,6 +30,9 @@ AudioSource: TypeAlias = str | os.PathLike[str] | bytes | BinaryFile | npt.NDArr
 """A path, an encoded file's bytes, an open binary file, samples as an array, or a waveform."""
 
 
+_RATES_HZ = range(100, 10_000_001)  # beyond, a broken header is likelier than a sound
+
+
 def source_name(source: AudioSource) -> str:
     """What stands for a source in messages: its path, or "<bytes>", "<array>", "<waveform>", "<file>"."""
     if isinstance(source, str | os.PathLike):
@@ -42,6 +45,18 @@ def source_name(source: AudioSource) -> str:
         return "<waveform>"
     name = getattr(source, "name", None)
     return name if isinstance(name, str) else "<file>"
+
+
+def checked_rate(rate_hz: int, name: str) -> int:
+    """The rate itself.
+
+    Raises:
+        AudioFormatError: if no sound has such a rate.
+    """
+    if rate_hz not in _RATES_HZ:
+        limits = f"{_RATES_HZ.start} Hz to {_RATES_HZ.stop - 1} Hz"
+        raise AudioFormatError(name, f"a rate of {rate_hz} Hz is outside {limits}")
+    return int(rate_hz)
 
 
 @contextmanager
