@@ -3,10 +3,12 @@
     python benchmarks/embed_systems.py SYSTEM FOLDER [PEERS_CODE]
 
 SYSTEM is "openclap", "transformers" or "laion-clap"; FOLDER holds the tokenizer that all share (a peer writes it); the
-peers' models are built by the `peers.py` in the folder PEERS_CODE. All have random weights, and each does with a file
-what its own users do: soundfile and ClapFeatureExtractor for transformers, librosa and padding to 77 tokens for
-laion-clap. A command is {"do": "audio" | "frontend" | "text", "items": [...], "batch": n}; an answer has seconds and
-page faults.
+peers' models are built by the `peers.py` in the folder PEERS_CODE. All have random weights, and each does what its own
+users do. openclap is given all items at once and told the batch: it decodes ahead, and puts texts of like length
+together. The peers have no such thing: their users loop over batches, with soundfile and ClapFeatureExtractor for
+transformers, librosa and padding to 77 tokens for laion-clap.
+
+A command is {"do": "audio" | "frontend" | "text", "items": [...], "batch": n}; an answer has seconds and page faults.
 """
 
 from __future__ import annotations
@@ -69,8 +71,7 @@ class _Openclap:
         self._embedder = Embedder.from_bundle(Bundle(Clap(config.model), self._frontend, tokenizer, config))
 
     def audio(self, items: list[str], batch: int) -> None:
-        for group in _groups(items, batch):
-            self._embedder.embed_audio(group, batch_size=batch)
+        self._embedder.embed_audio(items, batch_size=batch)
 
     @torch.inference_mode()
     def frontend(self, items: list[str], batch: int) -> None:
@@ -78,8 +79,7 @@ class _Openclap:
             self._frontend(self._frontend.batch([self._frontend.load(item) for item in group]))
 
     def text(self, items: list[str], batch: int) -> None:
-        for group in _groups(items, batch):
-            self._embedder.embed_text(group, batch_size=batch)
+        self._embedder.embed_text(items, batch_size=batch)
 
 
 class _Transformers:

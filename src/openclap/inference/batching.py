@@ -16,7 +16,7 @@ T = TypeVar("T")
 # The most windows and texts at once on a CPU: a larger batch buys nothing once the cores are busy, and costs when
 # activations leave the caches. A text is some ten tokens, and needs company before the cores are busy.
 CPU_WINDOWS = 4
-CPU_TEXTS = 32
+CPU_TEXTS = 16
 _TEXTS_AT_ONCE = 4096  # sorted together: bounds memory, and is enough to find texts of like length
 
 
