@@ -143,6 +143,9 @@ def _threads() -> Iterator[Check]:
         yield Check("threads", "hint", f"{value}, as OMP_NUM_THREADS says", "unset it for speed")
     else:
         yield Check("threads", "ok", value)
+    policy = os.environ.get("OMP_WAIT_POLICY", "not set")
+    advice = "in your own Python programs, where others use the same cores: export OMP_WAIT_POLICY=PASSIVE"
+    yield Check("waiting threads", "ok", f"OMP_WAIT_POLICY is {policy} in this command", advice)
 
 
 def _huge_pages() -> Iterator[Check]:
