@@ -96,11 +96,19 @@ def test_a_prepared_folder_is_used_as_it_is_and_other_options_make_it_anew(tmp_p
     assert manifest.examples[0].audio.suffix == ".wav"
 
 
-def test_an_interrupted_preparation_is_done_again(tmp_path: Path) -> None:
+def test_an_interrupted_preparation_is_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = {"n_train": 1, "n_validation": 0, "n_test": 1}
-    Soundscapes().prepare(tmp_path / "corpus", **small)
-    (tmp_path / "corpus" / "corpus.json").unlink()
-    (tmp_path / "corpus" / "test" / "00000.flac").unlink()
+
+    def full(path: Path, *arguments: object, **options: object) -> None:
+        if path.parent.name == "test":
+            raise OSError("no space left")
+        write(path, *arguments, **options)
+
+    write = soundfile.write
+    monkeypatch.setattr(soundfile, "write", full)
+    with pytest.raises(OSError, match="no space"):
+        Soundscapes().prepare(tmp_path / "corpus", **small)
+    monkeypatch.undo()
     assert len(Soundscapes().prepare(tmp_path / "corpus", **small)) == 2
 
 
@@ -109,6 +117,16 @@ def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"thesis\.txt"):
         Soundscapes().prepare(tmp_path, n_train=1)
     assert (tmp_path / "thesis.txt").exists()
+
+
+def test_data_of_somebody_elses_that_look_like_a_corpus_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "recording.wav").write_bytes(b"the only copy")
+    (tmp_path / "manifest.jsonl").write_text('{"audio": "train/recording.wav"}\n')
+    with pytest.raises(ConfigError, match="give an empty folder"):
+        Soundscapes().prepare(tmp_path, n_train=1)
+    assert (tmp_path / "train" / "recording.wav").read_bytes() == b"the only copy"
+    assert (tmp_path / "manifest.jsonl").exists()
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from openclap.errors import ConfigError
 
 SPLITS = ("train", "validation", "test")
 
+_STAMP = "corpus.json"
 _VERSION = 1  # raise it when a change makes other sounds or captions: prepared folders are then made anew
 
 
@@ -95,11 +96,12 @@ class Soundscapes:
         stamp = {"corpus": self.info.name, "version": _VERSION, "options": config.plain()}
         if not _is_prepared(out, stamp):
             _clear(out)
+            # First whose folder it is, and last what it was made with: one that says that is complete.
+            _write_stamp(out, {"corpus": self.info.name, "complete": False})
             rows = [row for split in SPLITS for row in _write_split(out, config, split)]
             text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
             (out / "manifest.jsonl").write_text(text, encoding="utf-8")
-            # The stamp comes last: a folder that has it is complete.
-            (out / "corpus.json").write_text(json.dumps(stamp, indent=2) + "\n", encoding="utf-8")
+            _write_stamp(out, stamp)
         return read_manifest(out / "manifest.jsonl")
 
 
@@ -146,20 +148,32 @@ def _checked(config: SoundscapesConfig) -> SoundscapesConfig:
 
 
 def _is_prepared(out: Path, stamp: dict[str, Any]) -> bool:
+    return digest(_read_stamp(out)) == digest(stamp)
+
+
+def _write_stamp(out: Path, stamp: dict[str, Any]) -> None:
+    (out / _STAMP).write_text(json.dumps(stamp, indent=2) + "\n", encoding="utf-8")
+
+
+def _read_stamp(out: Path) -> dict[str, Any]:
+    """What the folder says of itself; nothing if it has no stamp."""
     try:
-        return digest(json.loads((out / "corpus.json").read_text(encoding="utf-8"))) == digest(stamp)
+        stamp = json.loads((out / _STAMP).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return False
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
 
 
 def _clear(out: Path) -> None:
-    """Make room in `out`, which may only hold what this corpus has put there."""
-    ours = {"corpus.json", "manifest.jsonl", *SPLITS}
+    """Make room in `out`, which must be empty, or hold what this corpus has put there and nothing else.
+
+    Without its stamp nothing is touched: train/, test/ and a manifest.jsonl are what anybody's data look like.
+    """
+    ours = {_STAMP, "manifest.jsonl", *SPLITS} if _read_stamp(out).get("corpus") == Soundscapes.info.name else set()
     others = sorted(entry.name for entry in out.iterdir() if entry.name not in ours) if out.is_dir() else []
     if others:
         raise ConfigError(f"{out} holds {others[0]!r}, which is not of the corpus soundscapes: give an empty folder")
     for name in SPLITS:
         shutil.rmtree(out / name, ignore_errors=True)
-    for name in ("corpus.json", "manifest.jsonl"):
-        (out / name).unlink(missing_ok=True)
+    (out / "manifest.jsonl").unlink(missing_ok=True)
     out.mkdir(parents=True, exist_ok=True)
