@@ -16,11 +16,14 @@ import soundfile
 from openclap.audio.decode import decode
 from openclap.data.example import Example
 from openclap.data.manifest import Manifest
+from openclap.errors import ConfigError
 from openclap.evaluation.pictures import draw_confusion, draw_spectrogram
 from openclap.evaluation.results import Result, Score, shown, write_results
 from openclap.optional import require
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_PAGE, _FOLDERS = "index.html", ("sounds", "pictures")
+_MARK = '<meta name="generator" content="openclap report">'  # in the page's head, too
 _LONGEST_S = 30.0  # of a long recording, the page plays the beginning
 _HEADLINES = ("t2a_r10", "a2t_r10", "top1", "map")
 _CONFUSIONS = 8
@@ -46,7 +49,7 @@ def write_report(
     """The path of `index.html`, after a report of `results` has been written into `directory`.
 
     Args:
-        directory: made if absent; files of an earlier report in it are written over.
+        directory: made if absent; an earlier report in it is replaced.
         results: of one model.
         manifest: holds the clips that the results list as examples.
         title: heading of the page.
@@ -55,13 +58,12 @@ def write_report(
 
     Raises:
         MissingExtraError: without the extra `eval`.
+        ConfigError: if `directory` holds something else than a report, which is then left alone.
         AudioError: if an example's sound cannot be decoded.
     """
     jinja2 = require("jinja2", extra="eval", purpose="writing a report")
     directory = Path(directory)
-    for name in ("sounds", "pictures"):
-        shutil.rmtree(directory / name, ignore_errors=True)
-        (directory / name).mkdir(parents=True)
+    _make_room(directory)
     write_results(results, directory / "results.json")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -76,8 +78,23 @@ def write_report(
         next_steps=list(next_steps),
         first=results[0] if results else None,
     )
-    (directory / "index.html").write_text(page, encoding="utf-8")
-    return directory / "index.html"
+    (directory / _PAGE).write_text(page, encoding="utf-8")
+    return directory / _PAGE
+
+
+def _make_room(directory: Path) -> None:
+    """Make the folder, or empty it of an earlier report, which is known by its page; nothing else is ever removed."""
+    held = {entry.name for entry in directory.iterdir()} if directory.is_dir() else set()
+    page = directory / _PAGE
+    known = page.is_file() and _MARK in page.read_text(encoding="utf-8", errors="replace")
+    others = sorted(held - {_PAGE, "results.json", *_FOLDERS} if known else held)
+    if others:
+        raise ConfigError(f"{directory} holds {others[0]!r}, which is not of a report: give an empty folder")
+    directory.mkdir(parents=True, exist_ok=True)
+    page.write_text(f"{_MARK}\nThis report is not finished.\n", encoding="utf-8")  # first: it says whose folder it is
+    for name in _FOLDERS:
+        shutil.rmtree(directory / name, ignore_errors=True)
+        (directory / name).mkdir()
 
 
 def _row(result: Result, key: str) -> dict[str, Any]:

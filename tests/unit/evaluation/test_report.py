@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from openclap.data.manifest import Manifest
+from openclap.errors import ConfigError
 from openclap.evaluation.pictures import mel_like_spectrogram
 from openclap.evaluation.report import NextStep, write_report
 from openclap.evaluation.results import read_results
@@ -141,6 +142,35 @@ def test_a_second_report_leaves_nothing_of_the_first(
         write_report(tmp_path, results, manifest)
     assert len(list((tmp_path / "sounds").iterdir())) == 2
     assert "Learning curves" not in Page(tmp_path / "index.html").text
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(
+    manifest: Manifest, oracle: Callable[..., Any], tmp_path: Path
+) -> None:
+    recording = tmp_path / "sounds" / "recording.wav"
+    recording.parent.mkdir()
+    recording.write_bytes(b"the only copy")
+    (tmp_path / "index.html").write_text("<p>my home page</p>")
+    results = evaluate(oracle(), manifest, {"retrieval": {}})
+    with pytest.raises(ConfigError, match="give an empty folder"):
+        write_report(tmp_path, results, manifest)
+    assert recording.read_bytes() == b"the only copy"
+    assert "my home page" in (tmp_path / "index.html").read_text()
+
+
+def test_a_report_that_was_interrupted_is_written_again(
+    manifest: Manifest, oracle: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object, **options: object) -> None:
+        raise OSError("no space left")
+
+    results = evaluate(oracle(), manifest, {"retrieval": {"examples": 2}})
+    monkeypatch.setattr(soundfile, "write", full)
+    with pytest.raises(OSError, match="no space"):
+        write_report(tmp_path, results, manifest)
+    monkeypatch.undo()
+    write_report(tmp_path, results, manifest)
+    assert "not finished" not in (tmp_path / "index.html").read_text()
 
 
 def test_a_tone_is_a_line_in_its_spectrogram() -> None:
