@@ -87,15 +87,7 @@ def _by_signature(head: bytes) -> str | None:
         return "mp4"
     if head[:8] == _ASF:
         return "asf"
-    names = {
-        b"fLaC": "flac",
-        b"OggS": "ogg",
-        b".snd": "au",
-        b"caff": "caf",
-        b"riff": "w64",
-        b"\x1aE\xdf\xa3": "matroska",
-    }
-    return names.get(head[:4]) or ("flv" if head[:3] == b"FLV" else None)
+    return _SIGNATURES.get(head[:4]) or ("flv" if head[:3] == b"FLV" else None)
 
 
 def _missing_chunk(file: BinaryFile, size: int, wanted: bytes) -> str | None:
