@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -177,7 +177,7 @@ class Trainer:
         self._best: Best | None = None
         self._metrics: dict[str, float] = {}
         self._saved_at = self._measured_at = -1
-        self._bad_seen = 0
+        self._bad_told: set[Path] = set()
 
     def run(self, *, resume: bool = False) -> TrainResult:
         """Train to the end, or until SIGTERM; either way the last state is saved.
@@ -201,9 +201,10 @@ class Trainer:
             stack.callback(self._hooks.close)
             self._hooks.on_start(replace(self._info, start_step=self._step))
             stop = stack.enter_context(stop_on_sigterm())
+            if self._step:  # resumed: where a stop cut a measurement short, it is made now
+                self._after_step(stop)
             self._loop(stop)
-            if not stop:
-                self._measure()
+            self._measure(stop)
             self._save()
             self._hooks.on_end(RunEnd(self._step, self._elapsed_s, stopped=bool(stop)))
         return TrainResult(
@@ -231,7 +232,7 @@ class Trainer:
             self._elapsed_s += ended - began
             window.add(sum(map(len, micro_batches)), ended - began, fetched - began)
             self._tell(report, micro_batches, window)
-            self._after_step()
+            self._after_step(stop)
 
     def _done(self) -> bool:
         return self._config.progress(self._step, self._total, self._elapsed_s) >= 1
@@ -253,13 +254,16 @@ class Trainer:
         if self._step % self._config.log_every == 0 or self._done() or not report.applied:
             self._hooks.on_log(record)
             window.clear()
-        if len(self._train.bad) > self._bad_seen:
-            for bad in self._train.bad[self._bad_seen :]:
-                self._hooks.on_notice(self._step, f"left out, since it cannot be read: {bad.audio}: {bad.reason}")
-            self._bad_seen = len(self._train.bad)
+        self._tell_bad(self._train.bad)
         self._skipped = 0 if report.applied else self._skipped + 1
         if not report.applied:
             self._skip(record)
+
+    def _tell_bad(self, samples: Iterable[BadSample]) -> None:
+        for bad in samples:
+            if bad.audio not in self._bad_told:
+                self._bad_told.add(bad.audio)
+                self._hooks.on_notice(self._step, f"left out, since it cannot be read: {bad.audio}: {bad.reason}")
 
     def _skip(self, record: StepRecord) -> None:
         more = len(record.ids) - _SHOWN_IDS
@@ -273,39 +277,54 @@ class Trainer:
             )
         self._hooks.on_notice(record.step, f"skipped, since it is not finite: {what}; its clips: {names}")
 
-    def _after_step(self) -> None:
+    def _after_step(self, stop: StopRequest) -> None:
         def due(every: int | None) -> bool:
             return every is not None and self._step % every == 0
 
         if self._done():  # the end measures and saves
             return
         if due(self._config.eval_every):
-            self._measure()
+            self._measure(stop)
         if due(self._config.save_every) or self._is_new_best():
             self._save()
 
     def _is_new_best(self) -> bool:
         return self._best is not None and self._best.step == self._step and self._saved_at != self._step
 
-    def _measure(self) -> None:
-        """Validate and evaluate, unless this step has been; and see whether it is the best."""
-        if self._measured_at == self._step or (self._validation is None and self._evaluate is None):
+    def _measure(self, stop: StopRequest) -> None:
+        """Validate and evaluate, unless this step has been; and see whether it is the best.
+
+        A request to stop cuts it short, and nothing is kept of it: the run measures when it goes on.
+        """
+        if stop or self._measured_at == self._step or (self._validation is None and self._evaluate is None):
             return
-        self._measured_at = self._step
-        metrics: dict[str, float] = {}
-        if self._validation is not None:
-            count = self._validation.steps_per_epoch
-            count = count if self._config.validation_batches is None else min(count, self._config.validation_batches)
-            values = self._validate(self._validation.iterate(0, count))
-            metrics.update({f"validation/{name}": value for name, value in values.items()})
-        if self._evaluate is not None:
-            self.bundle.model.eval()
-            with torch.no_grad():
-                metrics.update(self._evaluate(self.bundle))
+        try:
+            metrics = self._metrics_now(stop)
+        except Exception:
+            if stop:  # the signal may have ended the loader's workers as well
+                return
+            raise
+        if stop:
+            return
+        self._measured_at, self._saved_at = self._step, -1  # a checkpoint of this step knows nothing of it
         self._metrics = metrics
         self._hooks.on_metrics(self._step, metrics)
         if self._best_metric is not None:
             self._compare(self._best_metric, metrics)
+
+    def _metrics_now(self, stop: StopRequest) -> dict[str, float]:
+        metrics: dict[str, float] = {}
+        if self._validation is not None:
+            count = self._validation.steps_per_epoch
+            count = count if self._config.validation_batches is None else min(count, self._config.validation_batches)
+            values = self._validate(takewhile(lambda _: not stop, self._validation.iterate(0, count)))
+            metrics.update({f"validation/{name}": value for name, value in values.items()})
+            self._tell_bad(self._validation.bad)
+        if self._evaluate is not None and not stop:
+            self.bundle.model.eval()
+            with torch.no_grad():
+                metrics.update(self._evaluate(self.bundle))
+        return metrics
 
     def _compare(self, name: str, metrics: Mapping[str, float]) -> None:
         if name not in metrics:

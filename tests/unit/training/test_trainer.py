@@ -204,6 +204,46 @@ def test_an_error_while_fetching_after_sigterm_is_taken_as_part_of_it(make_train
     assert trainer.run().exit_code == 143
 
 
+@pytest.mark.parametrize("at", [4, 6])  # at a validation in between, and at that of the end
+@pytest.mark.parametrize("breaks", [False, True])  # whether the loader's workers are ended by the same signal
+def test_a_stop_while_validating_saves_at_once_and_the_resumed_run_validates(make_trainer, tmp_path, at, breaks):
+    given = config(max_steps=6, eval_every=2)
+    trainer = make_trainer("cut", config=given)
+    plain, asked = trainer._validation.iterate, []
+
+    def iterate(start, stop):
+        for batch in plain(start, stop):
+            yield batch
+            if trainer._step == at:
+                asked.append(at)
+                os.kill(os.getpid(), signal.SIGTERM)
+                if breaks:
+                    raise RuntimeError("a worker was killed by the same signal")
+
+    trainer._validation.iterate = iterate
+    result = trainer.run()
+    assert (result.step, result.exit_code) == (at, 143)
+    assert asked == [at]  # one batch, and no more
+    listener = Listener()
+    make_trainer("cut", config=given, hooks=[listener]).run(resume=True)
+    assert list(listener.metrics) == list(range(at, 7, 2))
+    whole = make_trainer("whole", config=given).run()
+    assert whole.best.step == 6  # the one that the stop came upon, or a later one
+    for name in ("best", "last"):
+        assert weights(tmp_path / "cut" / name) == weights(tmp_path / "whole" / name)
+    assert load_bundle(tmp_path / "cut" / "best").provenance["metrics"]
+
+
+def test_clips_that_cannot_be_validated_on_are_told_once(make_trainer, numbered, make_bundle):
+    from openclap.data.loader import BadSample
+
+    listener = Listener()
+    bad = BadSample("x", "x.wav", "AudioDecodeError", "is broken inside")
+    validation = numbered(make_bundle().tokenizer, bad=[bad])
+    make_trainer(validation=validation, config=config(eval_every=2), hooks=[listener]).run()
+    assert listener.notices == ["left out, since it cannot be read: x.wav: is broken inside"]
+
+
 def test_an_error_while_fetching_is_an_error_otherwise(make_trainer):
     trainer = make_trainer()
 
