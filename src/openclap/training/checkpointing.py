@@ -114,7 +114,8 @@ class CheckpointStore:
             self._mirror(newest, "last")
             self._prune(state)
         for leftover in (*self._checkpoints.glob(".*"), *self._out.glob(".best*"), *self._out.glob(".last*")):
-            shutil.rmtree(leftover)
+            if leftover.is_dir():  # not a file manager's .DS_Store
+                shutil.rmtree(leftover)
         return state
 
     def _mirror_best(self, state: TrainingState) -> None:

@@ -95,6 +95,12 @@ def test_where_nothing_is_measured_the_newest_is_the_best(marked, tmp_path):
     assert steps_in(tmp_path) == [2]
 
 
+def test_a_file_that_is_not_its_own_does_not_keep_a_run_from_going_on(marked, tmp_path):
+    CheckpointStore(tmp_path, keep=1).save(marked(1), state(1))
+    (tmp_path / "checkpoints" / ".DS_Store").touch()
+    assert CheckpointStore(tmp_path, keep=1).recover().step == 1
+
+
 @pytest.mark.parametrize("broken", ["missing", "cut", "other version"])
 def test_a_broken_state_names_the_file_and_what_to_do(marked, tmp_path, broken):
     directory = CheckpointStore(tmp_path, 2).save(marked(1), state(1))
