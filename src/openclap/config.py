@@ -47,7 +47,7 @@ class Config(BaseModel):
             path, equals, text = setting.partition("=")
             if not equals or not path:
                 raise ConfigError(f"--set takes KEY=VALUE, as in optim.lr=1e-4, but got {setting!r}")
-            _place(tree, path.split("."), _scalar(text), path)
+            _place(tree, path.split("."), setting_value(text), path)
         return type(self).read(tree, origin="--set")
 
     def plain(self) -> dict[str, Any]:
@@ -69,6 +69,24 @@ def digest(values: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def setting_value(text: str) -> Any:
+    """The value in a `--set KEY=VALUE`: YAML, and `1e-4` is a number.
+
+    Raises:
+        ConfigError: if it is not YAML.
+    """
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set value {text!r} is not YAML ({error})") from error
+    if isinstance(value, str):  # YAML 1.1 reads 1e-4 as a string: the field's users write it as a number
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
 def load_yaml(path: str | Path) -> dict[str, Any]:
     """The mapping in a YAML file.
 
@@ -84,19 +102,6 @@ def load_yaml(path: str | Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: holds a {type(values).__name__}, but a config is a mapping of keys to values")
     return values
-
-
-def _scalar(text: str) -> Any:
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set value {text!r} is not YAML ({error})") from error
-    if isinstance(value, str):  # YAML 1.1 reads 1e-4 as a string: the field's users write it as a number
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
 
 
 def _place(tree: dict[str, Any], keys: list[str], value: Any, path: str) -> None:

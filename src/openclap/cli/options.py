@@ -20,7 +20,11 @@ Data = Annotated[
 ]
 Where = Annotated[
     list[str] | None,
-    typer.Option("--where", metavar="KEY=VALUE", help="Only such clips, as split=test; repeatable."),
+    typer.Option(
+        "--where",
+        metavar="KEY=VALUE",
+        help="Only such clips, as split=test; repeatable, also for one key.",
+    ),
 ]
 
 Columns = Annotated[
@@ -38,19 +42,20 @@ def device_name(device: str) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def conditions(where: list[str] | None) -> dict[str, str | int]:
-    """`--where` settings as a mapping; whole numbers are numbers (fold=5).
+def conditions(where: list[str] | None) -> dict[str, object]:
+    """`--where` settings as a mapping; true and false are no texts, and of a key given several times any value fits.
 
     Raises:
         typer.BadParameter: for one that is not KEY=VALUE.
     """
-    found: dict[str, str | int] = {}
+    found: dict[str, list[str | bool]] = {}
+    flags = {"true": True, "false": False}
     for setting in where or []:
         key, equals, value = setting.partition("=")
         if not equals or not key:
             raise typer.BadParameter(f"{setting!r} is not KEY=VALUE, as in split=test", param_hint="--where")
-        found[key] = int(value) if value.isdecimal() else value
-    return found
+        found.setdefault(key, []).append(flags.get(value, value))
+    return {key: values[0] if len(values) == 1 else values for key, values in found.items()}
 
 
 def column_config(columns: list[str] | None) -> ColumnConfig | None:
@@ -78,13 +83,14 @@ def plain_settings(settings: list[str] | None) -> dict[str, object]:
 
     Raises:
         typer.BadParameter: for one that is not KEY=VALUE.
+        ConfigError: for a value that is not YAML.
     """
-    import yaml
+    from openclap.config import setting_value
 
     found: dict[str, object] = {}
     for setting in settings or []:
         key, equals, value = setting.partition("=")
         if not equals or not key:
             raise typer.BadParameter(f"{setting!r} is not KEY=VALUE", param_hint="--set")
-        found[key] = yaml.safe_load(value)
+        found[key] = setting_value(value)
     return found

@@ -43,5 +43,9 @@ def _fits(example: Example, key: str, wanted: Any) -> bool:
 
 
 def _same(held: Any, wanted: Any) -> bool:
-    """Equality that lets the 3 of a YAML file match the "3" of a CSV cell."""
-    return bool(held == wanted) or (held is not None and wanted is not None and str(held) == str(wanted))
+    """Equality that lets the 3 or true of a YAML file match the "3" or "true" of a CSV cell."""
+    return bool(held == wanted) or (held is not None and wanted is not None and _cell(held) == _cell(wanted))
+
+
+def _cell(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
