@@ -34,6 +34,6 @@ def demo() -> RunConfig:
         optim=OptimConfig(lr=1e-3, weight_decay=0.05),
         schedule=ScheduleConfig(warmup=0.1),
         # The clock ends it on a slow machine: a demo is to be over before one loses interest.
-        trainer=TrainerConfig(max_epochs=12, max_minutes=4, eval_every=100, log_every=10),
+        trainer=TrainerConfig(max_epochs=20, max_minutes=3, eval_every=100, log_every=10),
         license="CC0-1.0",
     )
