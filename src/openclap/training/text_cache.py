@@ -21,7 +21,9 @@ from openclap.types import EncoderOutput
 
 
 class PooledTextCache:
-    """Pooled vectors of a frozen text encoder by token ids; the oldest go when the room is used up.
+    """Pooled vectors of a frozen text encoder by token ids; once the room is used up, no more are kept.
+
+    Throwing out the oldest for the newest would throw out what the next epoch asks for first.
 
     Args:
         encoder: in evaluation mode whenever the cache is active; nothing else may change what it computes.
@@ -68,8 +70,7 @@ class PooledTextCache:
         with torch.autocast(input_ids.device.type, enabled=False):
             forward = type(self._encoder).forward
             vector: Tensor = forward(self._encoder, input_ids, torch.ones_like(input_ids)).pooled[0]
-        self._vectors[key] = vector
-        self._bytes += vector.nbytes
-        while self._bytes > self._max_bytes:
-            self._bytes -= self._vectors.pop(next(iter(self._vectors))).nbytes
+        if self._bytes + vector.nbytes <= self._max_bytes:
+            self._vectors[key] = vector
+            self._bytes += vector.nbytes
         return vector

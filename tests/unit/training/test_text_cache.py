@@ -60,13 +60,16 @@ def test_the_encoder_itself_is_asked_again_outside(model):
     assert len(cache) == 0
 
 
-def test_the_oldest_vectors_go_when_the_room_is_used_up(model):
-    room = 2 * 4 * model.text_encoder.dim
-    cache = PooledTextCache(model.text_encoder, room)
+def test_what_is_kept_stays_when_the_room_is_used_up(model):
+    asked = []
+    model.text_encoder.backbone.register_forward_hook(lambda module, given, output: asked.append(1))
+    cache = PooledTextCache(model.text_encoder, 2 * 4 * model.text_encoder.dim)
     with cache.active():
-        for word in range(5, 10):
-            model.text_encoder(*batch([2, word, 3]))
+        for _ in range(2):  # two epochs of five captions, with room for two
+            for word in range(5, 10):
+                model.text_encoder(*batch([2, word, 3]))
     assert len(cache) == 2
+    assert len(asked) == 5 + 3
 
 
 def test_a_cache_without_room_for_one_vector_still_answers(model):
