@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,10 +13,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on 
 Model = Annotated[str, typer.Argument(help="A trained model: a checkpoint directory, such as runs/demo/best.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Windows of sound in one pass.")]
-Data = Annotated[
-    Path | None,
-    typer.Option("--data", help="A manifest (.jsonl, .csv, .tsv, .parquet) or a folder of sounds with sidecars."),
-]
 Where = Annotated[
     list[str] | None,
     typer.Option(

@@ -98,12 +98,6 @@ def to_json(values: Any) -> str:
     return json.dumps(_plain(values), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def write_json(values: Any, path: Path) -> None:
-    """Write JSON to a file, making its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(to_json(values), encoding="utf-8")
-
-
 def _plain(values: Any) -> Any:
     if isinstance(values, Mapping):
         return {str(key): _plain(value) for key, value in values.items()}

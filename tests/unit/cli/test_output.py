@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from openclap.cli.output import Output, to_json, write_json
+from openclap.cli.output import Output, to_json
 
 
 def test_json_has_null_for_what_is_not_a_number():
@@ -16,11 +16,6 @@ def test_json_has_null_for_what_is_not_a_number():
         "b": [None, 1.5],
         "c": "x/y",
     }
-
-
-def test_json_files_get_their_folder(tmp_path):
-    write_json({"é": 1}, tmp_path / "deep" / "file.json")
-    assert json.loads((tmp_path / "deep" / "file.json").read_text(encoding="utf-8")) == {"é": 1}
 
 
 def test_words_go_to_stderr_where_json_goes_to_stdout(capsys):
