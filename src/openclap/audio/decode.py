@@ -8,6 +8,7 @@ At once with `decode`, or block after block in bounded memory with `decode_block
 What is refused, always with the source and the reason:
 
 - nothing there, or no sound file: `AudioNotFoundError`, `AudioDecodeError`;
+- a container that needs the extra, where that is not installed: `AudioFormatError`;
 - no samples, or a range that begins after the end: `EmptyAudioError`;
 - a file that ends before it says (see `openclap.audio.containers` for what each format can tell):
   `TruncatedAudioError`, whatever range is asked for;
@@ -120,7 +121,6 @@ def decode(
 
     Raises:
         AudioError: of the kind that the module's text lists.
-        MissingExtraError: for a container that needs PyAV, where it is not installed.
         ValueError: for a negative start or duration.
     """
     if start_s < 0 or (duration_s is not None and duration_s < 0):
@@ -146,7 +146,6 @@ def decode_blocks(source: AudioSource, *, sample_rate_hz: int | None = None, blo
     Raises:
         AudioError: as `decode`; where it is, after the blocks before it. Silence and a cut that only the decoder
             notices are known after the last block.
-        MissingExtraError: for a container that needs PyAV, where it is not installed.
         ValueError: if `block_s` is not positive and finite.
     """
     if not 0 < block_s < math.inf:

@@ -18,7 +18,7 @@ from jaxtyping import Float32
 
 from openclap.audio.mono import as_float32, mix_down
 from openclap.audio.source import BinaryFile, checked_rate
-from openclap.errors import AudioDecodeError
+from openclap.errors import AudioDecodeError, AudioFormatError, MissingExtraError
 from openclap.optional import require
 from openclap.types import Waveform
 
@@ -32,7 +32,7 @@ def media_info(file: BinaryFile, name: str, container: str) -> tuple[int, int, i
     Where the header does not say how long the sound is, it is decoded to count.
 
     Raises:
-        MissingExtraError: if PyAV is not installed.
+        AudioFormatError: if PyAV is not installed.
         AudioDecodeError: if there is no sound track, or it is broken.
     """
     with _sound_track(file, name) as (opened, stream):
@@ -50,8 +50,7 @@ def media_parts(
     """Mono sound of the first sound track from `start_s` on, in parts that follow each other: a packet each.
 
     Raises:
-        MissingExtraError: if PyAV is not installed.
-        AudioFormatError: if no sound has its rate.
+        AudioFormatError: if PyAV is not installed, or no sound has its rate.
         AudioDecodeError: if there is no sound track, or it is broken.
     """
     with _sound_track(file, name) as (opened, stream):
@@ -72,7 +71,10 @@ def media_parts(
 
 @contextmanager
 def _sound_track(file: BinaryFile, name: str) -> Iterator[tuple[Any, Any]]:
-    av = require("av", extra="media", purpose=f"{name}: decoding this container")
+    try:
+        av = require("av", extra="media", purpose="sound in this container")
+    except MissingExtraError as error:  # of one file among many: what is skipped and counted is an AudioError
+        raise AudioFormatError(name, str(error)) from error
     file.seek(0)
     try:
         opened = av.open(file, metadata_errors="ignore")

@@ -11,7 +11,7 @@ import numpy as np
 
 from openclap.audio.decode import audio_info, decode
 from openclap.data.example import Example
-from openclap.errors import AudioError, MissingExtraError
+from openclap.errors import AudioError
 
 _CLIPPED_AT = 0.999
 
@@ -50,8 +50,6 @@ def measure_clip(example: Example) -> ClipFacts:
         waveform = decode(example.audio, start_s=example.start_s, duration_s=example.duration_s, allow_silent=True)
     except AudioError as error:
         return ClipFacts(error=type(error).__name__, reason=error.reason)
-    except MissingExtraError as error:
-        return ClipFacts(error=type(error).__name__, reason=str(error))
     magnitude = np.abs(waveform.samples)
     digest = hashlib.sha256(f"{waveform.sample_rate_hz}:".encode())
     digest.update(np.ascontiguousarray(waveform.samples).data)

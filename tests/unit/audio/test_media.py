@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from openclap.audio.decode import audio_info, decode
-from openclap.errors import AudioDecodeError, MissingExtraError, SilentAudioError, TruncatedAudioError
+from openclap.errors import AudioDecodeError, AudioFormatError, SilentAudioError, TruncatedAudioError
 
 av = pytest.importorskip("av", reason="PyAV, of the extra 'media', is not installed")
 
@@ -83,8 +83,8 @@ def test_silence_and_films_without_sound_are_named() -> None:
         decode(file.getvalue())
 
 
-def test_without_pyav_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pyav_a_file_is_one_that_cannot_be_used_and_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     data = encoded("mp4", "aac")
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(MissingExtraError, match=r"openclap\[media\]"):
+    with pytest.raises(AudioFormatError, match=r"openclap\[media\]"):
         decode(data)
