@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
 from openclap.training.hooks import Hook, RunEnd, RunInfo, StepRecord
 
@@ -30,13 +31,12 @@ class ConsoleHook(Hook):
     def on_start(self, info: RunInfo) -> None:
         """Say what runs, and show the bar."""
         self._info = info
-        self._console.print(
-            f"[bold]{info.name}[/] · {info.parameters / 1e6:.1f} M parameters,"
-            f" {info.trainable_parameters / 1e6:.1f} M learn · {info.device}, {info.precision}"
-            f" · {info.clips_per_step} clips a step, {info.steps_per_epoch:.4g} steps an epoch · {info.out}",
-            highlight=False,
-            soft_wrap=True,
+        about = (
+            f" · {info.parameters / 1e6:.1f} M parameters, {info.trainable_parameters / 1e6:.1f} M learn"
+            f" · {info.device}, {info.precision}"
+            f" · {info.clips_per_step} clips a step, {info.steps_per_epoch:.4g} steps an epoch · {info.out}"
         )
+        self._console.print(Text.assemble((info.name, "bold"), about), soft_wrap=True)
         if info.start_step:
             self._console.print(f"resumed at step {info.start_step}", highlight=False)
         if self._console.is_terminal:

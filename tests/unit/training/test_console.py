@@ -53,3 +53,12 @@ def test_a_run_that_only_the_clock_ends_has_no_last_step_to_show(total):
     hook.on_start(replace(INFO, total_steps=total))
     hook.on_log(RECORD)
     assert ("step 5/10" in screen.getvalue()) is (total is not None)
+
+
+def test_names_and_folders_are_printed_as_they_are():
+    screen = io.StringIO()
+    hook = ConsoleHook(Console(file=screen, width=140))
+    hook.on_start(replace(INFO, name="birds[/b]", out=Path("runs/[red]1")))
+    hook.close()
+    assert "birds[/b]" in screen.getvalue()
+    assert "runs/[red]1" in screen.getvalue()
