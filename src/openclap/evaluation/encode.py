@@ -37,7 +37,7 @@ class Encoder:
 
     def __init__(self, model: Embeds, identity: str | None = None) -> None:
         self._model = model
-        self.identity = identity or str(getattr(model, "identity", "")) or None
+        self.identity: str | None = identity or getattr(model, "identity", None)
         self._audio: dict[tuple[str, float, float | None], np.ndarray] = {}
         self._text: dict[str, np.ndarray] = {}
 
