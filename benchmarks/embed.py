@@ -102,6 +102,7 @@ def read_captions(count: int) -> list[str]:
 def start(args: argparse.Namespace, folder: Path, settings: dict[str, str]) -> list[Worker]:
     """The systems' processes; openclap first in the list, but started last, when a peer has written the tokenizer."""
     settings = settings | {name: str(args.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "THREADS")}
+    settings["OMP_WAIT_POLICY"] = "PASSIVE"  # a system that waits for its turn must not keep the cores busy
     peers = []
     if args.peers:
         peers = [Worker(n, args.peers, folder, args.peers_code, settings) for n in ("transformers", "laion-clap")]

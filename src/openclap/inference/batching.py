@@ -13,9 +13,10 @@ from openclap.types import TextBatch
 
 T = TypeVar("T")
 
-# The most windows and texts at once on a CPU: a larger batch buys nothing once the cores are busy, and costs when
-# activations leave the caches. A text is some ten tokens, and needs company before the cores are busy.
-CPU_WINDOWS = 4
+# The most windows and texts at once on a CPU: a larger batch buys nothing once the cores are busy, and costs when its
+# activations are so large that the C library gives their memory back to the system after each use: with HTSAT-tiny, two
+# windows cause no page faults, four cause 7,000 a clip. A text is some ten tokens, and needs company to fill the cores.
+CPU_WINDOWS = 2
 CPU_TEXTS = 16
 _TEXTS_AT_ONCE = 4096  # sorted together: bounds memory, and is enough to find texts of like length
 
