@@ -64,7 +64,7 @@ class Registry(Generic[T]):
     def _search(self) -> None:
         if self._searched:
             return
-        self._searched = True
         package = import_module(self._package)
         for module in pkgutil.iter_modules(package.__path__, f"{self._package}."):
             import_module(module.name)
+        self._searched = True  # only now: after a module that failed, the next look-up fails as clearly

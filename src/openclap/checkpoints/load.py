@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from openclap.checkpoints.atomic import current
+from openclap.atomic import current
 from openclap.checkpoints.hub import fetch, is_hub_name
 from openclap.checkpoints.native import BUNDLE_FILES, CONFIG_FILE, Bundle, is_bundle, load_bundle
 from openclap.errors import CheckpointError

@@ -22,8 +22,8 @@ from typing import Any, cast
 import torch
 
 import openclap
+from openclap.atomic import current, written_whole
 from openclap.audio.frontend import Frontend, FrontendConfig
-from openclap.checkpoints.atomic import current, written_whole
 from openclap.checkpoints.weights import WithoutRandomFill, put_weights, read_weights, weights_digest, write_weights
 from openclap.config import Config
 from openclap.errors import CheckpointError, ConfigError

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from openclap.atomic import file_written_whole
 from openclap.errors import ConfigError
 from openclap.optional import require
 
@@ -39,15 +39,10 @@ def writing(path: Path) -> Iterator[VectorFile]:
     kinds: dict[str, type[NpzFile | ParquetFile]] = {".npz": NpzFile, ".parquet": ParquetFile}
     if path.suffix not in kinds:
         raise ConfigError(f"--out {path}: vectors are written to a file that ends in {' or '.join(kinds)}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        file = kinds[path.suffix](partial)
+    with file_written_whole(path) as fresh:
+        file = kinds[path.suffix](fresh)
         yield file
         file.close()
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 class NpzFile:

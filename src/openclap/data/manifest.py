@@ -46,6 +46,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from openclap.atomic import file_written_whole
 from openclap.config import digest
 from openclap.data.columns import SYNONYMS, ColumnConfig, check_columns, read_values, resolve_columns
 from openclap.data.example import Example
@@ -140,12 +141,9 @@ def write_manifest(manifest: Manifest, path: str | Path) -> None:
     `read_manifest(path)` gives the same examples again (a key of `extra` that has the name of a field is left out).
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with partial.open("w", encoding="utf-8") as file:
+    with file_written_whole(path) as fresh, fresh.open("w", encoding="utf-8") as file:
         for example in manifest:
             file.write(json.dumps(_plain(example, path.parent), ensure_ascii=False, default=str) + "\n")
-    partial.replace(path)
 
 
 def _find(path: Path) -> Path:

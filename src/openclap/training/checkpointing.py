@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from openclap.checkpoints.atomic import written_whole
+from openclap.atomic import written_whole
 from openclap.checkpoints.native import BUNDLE_FILES, WEIGHTS_FILE, Bundle, save_bundle
 from openclap.checkpoints.weights import put_weights, read_weights
 from openclap.errors import CheckpointError

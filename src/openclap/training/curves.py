@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from openclap.atomic import file_written_whole
 from openclap.optional import require
 from openclap.training.hooks import Hook, RunEnd
 from openclap.training.log import read_log
@@ -80,9 +81,8 @@ def draw_curves(log: Path, path: Path) -> None:
             axes.grid(alpha=0.3)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(loc="upper left" if axes is norm else "best", fontsize="small")
-    partial = path.with_name(f".part-{path.name}")
-    figure.savefig(partial, dpi=120)
-    partial.replace(path)
+    with file_written_whole(path) as fresh:
+        figure.savefig(fresh, dpi=120)
 
 
 def series(events: Sequence[dict[str, Any]], name: str) -> Series:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
+from openclap.atomic import file_written_whole
 from openclap.optional import require
 from openclap.training.hooks import Hook, RunEnd, RunInfo, StepRecord
 
@@ -120,9 +121,8 @@ def read_log(path: Path) -> Iterator[dict[str, Any]]:
 
 def _truncate(path: Path, step: int) -> None:
     kept = [event for event in read_log(path) if event["step"] <= step and event["kind"] != "end"]
-    partial = path.with_name(f".{path.name}.part")
-    partial.write_text("".join(json.dumps(event, ensure_ascii=False) + "\n" for event in kept), encoding="utf-8")
-    partial.replace(path)
+    with file_written_whole(path) as fresh:
+        fresh.write_text("".join(json.dumps(event, ensure_ascii=False) + "\n" for event in kept), encoding="utf-8")
 
 
 def _json_value(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from openclap.atomic import file_written_whole
 from openclap.errors import ConfigError, TrainingError
 from openclap.training.checkpointing import CheckpointStore, TrainingState
 from openclap.training.config import RunConfig, check_resumable
@@ -67,6 +68,5 @@ class RunDirectory:
         return self.out / "config.yaml"
 
     def _write_config(self) -> None:
-        partial = self._config_file.with_name(".config.yaml.part")
-        partial.write_text(self._config.yaml(), encoding="utf-8")
-        partial.replace(self._config_file)
+        with file_written_whole(self._config_file) as fresh:
+            fresh.write_text(self._config.yaml(), encoding="utf-8")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from openclap.checkpoints.atomic import current
+from openclap.atomic import current
 from openclap.checkpoints.native import Bundle, load_bundle
 from openclap.checkpoints.weights import read_weights
 from openclap.errors import CheckpointError

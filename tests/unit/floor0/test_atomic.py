@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from openclap.checkpoints.atomic import current, written_whole
+from openclap.atomic import current, file_written_whole, written_whole
 
 
 def fill(directory: Path, text: str) -> None:
@@ -45,7 +45,7 @@ def test_a_process_that_dies_between_the_renames_loses_nothing(tmp_path: Path, r
     fill(place, "one")
     code = (
         "import os, pathlib, signal, sys\n"
-        "from openclap.checkpoints.atomic import written_whole\n"
+        "from openclap.atomic import written_whole\n"
         "true_rename, count = pathlib.Path.rename, 0\n"
         "def rename(self, target):\n"
         "    global count\n"
@@ -70,3 +70,21 @@ def test_the_directory_has_ordinary_permissions(tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
     fill(tmp_path / "x", "one")
     assert (tmp_path / "x").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_file_appears_when_it_is_whole_and_an_error_leaves_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "results.json"
+    with file_written_whole(path) as fresh:
+        fresh.write_text("first")
+        assert not path.exists()
+    assert path.read_text() == "first"
+
+    def fail() -> None:
+        with file_written_whole(path) as fresh:
+            fresh.write_text("sec")
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        fail()
+    assert path.read_text() == "first"
+    assert list(path.parent.iterdir()) == [path]

@@ -1,4 +1,4 @@
-"""Directories that appear whole or not at all, whatever moment the process dies at."""
+"""Files and directories that appear whole or not at all, whatever moment the process dies at."""
 
 from __future__ import annotations
 
@@ -36,6 +36,18 @@ def written_whole(directory: Path) -> Iterator[Path]:
         _remove(replaced)
     finally:
         _remove(fresh)
+
+
+@contextmanager
+def file_written_whole(path: Path) -> Iterator[Path]:
+    """A fresh file to write, which takes the place of `path` when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{secrets.token_hex(4)}.{path.name}")  # the ending stays: it may say the format
+    try:
+        yield fresh
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def current(directory: Path) -> Path:
