@@ -25,6 +25,7 @@ from openclap.errors import ConfigError
 from openclap.inference.batching import CPU_TEXTS, CPU_WINDOWS, by_length, compute_batch, text_chunks
 from openclap.inference.stream import ClipEmbedding, WindowEmbedding, stream, unit
 from openclap.inference.windows import Window, WindowConfig, read_windows
+from openclap.memory import keep_freed_memory
 from openclap.text.prompts import fill
 from openclap.types import Waveform
 
@@ -50,6 +51,8 @@ class Embedder:
         self._windows = windows
         self._model = bundle.model.eval()
         self.device = next(self._model.parameters()).device
+        if self.device.type == "cpu":
+            keep_freed_memory()
         self._frontend = bundle.frontend.to(self.device).eval()
         self.name: str = bundle.config.name
         self.embed_dim: int = bundle.config.model.embed_dim
