@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,13 +68,12 @@ def find_sounds(places: Iterable[Path]) -> list[Sound]:
 
 def _in(place: Path) -> list[Sound]:
     from openclap.data.manifest import read_manifest
-    from openclap.data.readers import AUDIO_SUFFIXES
+    from openclap.data.readers import AUDIO_SUFFIXES, files_below
 
     if place.is_dir():
-        files = (Path(folder) / name for folder, _, names in os.walk(place, followlinks=True) for name in names)
+        files = (place / name for name in files_below(place))
         return sorted(
-            (Sound(file) for file in files if file.suffix.lower() in AUDIO_SUFFIXES and not file.name.startswith(".")),
-            key=lambda sound: sound.path,
+            (Sound(file) for file in files if file.suffix.lower() in AUDIO_SUFFIXES), key=lambda sound: sound.path
         )
     if place.suffix.lower() in MANIFESTS:
         examples = read_manifest(place, check_files=False).examples

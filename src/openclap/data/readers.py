@@ -59,7 +59,7 @@ def read_folder(root: Path, problems: Problems) -> Iterator[Row]:
     `x.wav` is described by `x.txt` (a caption a line) or `x.json` (an object) beside it. Where no sound of the folder
     has such a sidecar, the name of the folder that a sound lies in is its label.
     """
-    names = sorted(_files_below(root))
+    names = sorted(files_below(root))
     present = set(names)
     sounds = [name for name in names if Path(name).suffix.lower() in AUDIO_SUFFIXES]
     if not sounds:
@@ -76,8 +76,8 @@ def read_folder(root: Path, problems: Problems) -> Iterator[Row]:
         yield Row(None, values, audio=name)
 
 
-def _files_below(root: Path) -> Iterator[str]:
-    """Paths from `root`, through links but each folder once, without what is hidden."""
+def files_below(root: Path) -> Iterator[str]:
+    """Paths of the files below `root`, from there: through links but each folder once, without what is hidden."""
     seen: set[str] = set()
     for directory, folders, files in os.walk(root, followlinks=True):
         seen.add(os.path.realpath(directory))

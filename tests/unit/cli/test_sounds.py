@@ -22,6 +22,13 @@ def test_a_folder_means_all_sounds_below_it_in_the_order_of_their_paths(folder):
     assert [str(sound.path.relative_to(folder)) for sound in find_sounds([folder])] == ["a.FLAC", "b.wav", "deep/c.mp3"]
 
 
+def test_links_in_a_circle_and_hidden_folders_add_no_sounds(folder):
+    (folder / "deep" / "up").symlink_to(folder, target_is_directory=True)
+    (folder / ".git").mkdir()
+    (folder / ".git" / "d.wav").touch()
+    assert len(find_sounds([folder])) == 3
+
+
 def test_a_file_is_taken_whatever_its_name(folder):
     assert find_sounds([folder / "notes.txt"]) == [Sound(folder / "notes.txt")]
 
