@@ -12,7 +12,7 @@ What is refused, always with the source and the reason:
 - no samples, or a range that begins after the end: `EmptyAudioError`;
 - a file that ends before it says (see `openclap.audio.containers` for what each format can tell):
   `TruncatedAudioError`, whatever range is asked for;
-- NaN or infinity: `NonFiniteAudioError`;
+- NaN or infinity: `NonFiniteAudioError`; samples so large that they are no sound: `AudioDecodeError`;
 - silence: `SilentAudioError`, when every sample of the mix-down is exactly zero and no range was asked for. A window of
   a long recording may be silent.
 """
@@ -36,6 +36,7 @@ from openclap.audio.media import media_info, media_parts
 from openclap.audio.mono import as_float32, mix_down
 from openclap.audio.source import AudioSource, BinaryFile, checked_rate, opened, source_name
 from openclap.errors import (
+    AudioDecodeError,
     AudioFormatError,
     EmptyAudioError,
     NonFiniteAudioError,
@@ -46,6 +47,7 @@ from openclap.types import Waveform
 
 __all__ = ["AudioInfo", "AudioSource", "audio_info", "decode", "decode_blocks", "source_name"]
 
+_LOUDEST = 1e10  # integers that were never scaled reach 2e9; beyond are wrong bytes, and a spectrum that overflows
 _MOST_CHANNELS = 64  # in arrays: beyond, (samples, channels) was meant
 
 
@@ -171,6 +173,9 @@ def _checked_parts(
             if not finite.all():
                 where = (position + int(finite.argmin())) / part.sample_rate_hz + start_s
                 raise NonFiniteAudioError(name, f"holds NaN or infinite samples, the first at {where:.3f} s")
+            peak = max(float(part.samples.max()), -float(part.samples.min()))
+            if peak > _LOUDEST:
+                raise AudioDecodeError(name, f"holds samples of {peak:.0e} where full scale is 1: is it broken?")
             silent = silent and not part.samples.any()
             position += len(part.samples)
             yield part

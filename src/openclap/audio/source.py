@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -93,6 +94,8 @@ def opened(source: AudioSource) -> Iterator[BinaryFile]:
 
 def _opened_path(path: str | os.PathLike[str]) -> io.BufferedReader:
     try:
+        if Path(path).is_fifo():  # to open one waits for who writes to it: for ever, if nobody does
+            raise AudioDecodeError(os.fspath(path), "is a pipe, not a file; read it first, and give its bytes")
         return open(path, "rb")  # noqa: PTH123 - the caller closes it; a path may also be a plain string
     except (FileNotFoundError, NotADirectoryError) as error:
         raise AudioNotFoundError(os.fspath(path), "there is no such file") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -203,6 +204,11 @@ class TestErrors:
         path.write_bytes(bytes(1000))
         self.check(AudioDecodeError, "known", path)
 
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+    def test_a_pipe_is_refused_and_not_waited_for(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe.wav")
+        self.check(AudioDecodeError, "a pipe", tmp_path / "pipe.wav")
+
     def test_a_file_of_no_bytes_is_empty(self, tmp_path: Path) -> None:
         path = tmp_path / "empty.wav"
         path.touch()
@@ -221,6 +227,12 @@ class TestErrors:
         samples[RATE // 2] = value
         self.check(NonFiniteAudioError, "first at 0.500 s", encoded(samples, "wav-float"))
         self.check(NonFiniteAudioError, "first at 0.500 s", samples, sample_rate_hz=RATE)
+
+    def test_samples_in_the_wrong_order_of_bytes_are_no_sound(self) -> None:
+        samples = tone().byteswap()
+        samples[~np.isfinite(samples)] = 0
+        self.check(AudioDecodeError, "full scale is 1", encoded(samples, "wav-float"))
+        decode((tone() * 2**31), sample_rate_hz=RATE)  # integers that were never scaled pass
 
     def test_silence_is_named_and_can_be_allowed(self) -> None:
         data = encoded(np.zeros(RATE, np.float32))
