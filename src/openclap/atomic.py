@@ -52,8 +52,10 @@ def file_written_whole(path: Path) -> Iterator[Path]:
 
 def current(directory: Path) -> Path:
     """Where the content of `directory` is: there, or where a write that died between its two renames has left it."""
+    if directory.exists():  # and so do ".", and "/", which have no name to look beside
+        return directory
     replaced = _replaced(directory)
-    return replaced if replaced.is_dir() and not directory.exists() else directory
+    return replaced if replaced.is_dir() else directory
 
 
 def _replaced(directory: Path) -> Path:

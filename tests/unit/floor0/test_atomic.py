@@ -88,3 +88,8 @@ def test_a_file_appears_when_it_is_whole_and_an_error_leaves_the_old_one(tmp_pat
         fail()
     assert path.read_text() == "first"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_directory_without_a_name_of_its_own_is_where_it_is() -> None:
+    for place in (Path(), Path("/")):
+        assert current(place) == place
