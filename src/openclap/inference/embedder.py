@@ -134,6 +134,7 @@ class Embedder:
         Raises:
             AudioError: if a clip cannot be used; names it and says why.
         """
+        _check_choice(on_error, "raise", "nan")
         found = self.stream_audio(
             clips,
             sample_rate_hz=sample_rate_hz,
@@ -159,6 +160,7 @@ class Embedder:
         Sound is decoded in a background thread while the model works. Arguments are those of `embed_audio`, but clips
         that cannot be used raise or, with "keep", come with their `error`.
         """
+        _check_choice(on_error, "raise", "keep")
         return stream(
             _as_many(clips),
             read=lambda clip: read_windows(clip, sample_rate_hz, self._frontend, self._windows),
@@ -192,16 +194,11 @@ class Embedder:
             prompts: a name in `openclap.text.prompts.PROMPTS`, or texts with `{label}` in them.
 
         Raises:
-            ConfigError: if there are no labels, a label comes twice, or a prompt has no place for the label.
+            ConfigError: if there are no labels, a label is empty or comes twice, or a prompt has no place for it.
         """
-        if isinstance(labels, str) or not labels:
-            raise ConfigError(f"labels must be a list with at least one label, but got {labels!r}")
-        twice = next((label for index, label in enumerate(labels) if label in labels[:index]), None)
-        if twice is not None:
-            raise ConfigError(f"labels holds {twice!r} twice: give each label once")
-        texts = [fill(prompts, label) for label in labels]
+        texts = [fill(prompts, label) for label in _checked_labels(labels)]
         vectors = self.embed_text([text for group in texts for text in group])
-        return unit(vectors.reshape(len(labels), -1, self.embed_dim).mean(axis=1))
+        return unit(vectors.reshape(len(texts), -1, self.embed_dim).mean(axis=1))
 
     def similarity(
         self, left: Float[np.ndarray, "left embed"], right: Float[np.ndarray, "right embed"]
@@ -253,6 +250,7 @@ class Embedder:
             AudioError: if the clip cannot be used.
             ConfigError: if labels or prompts cannot be used.
         """
+        labels = _checked_labels(labels)
         label_vectors = self.embed_labels(labels, prompts)
         scores = self.similarity(self.embed_audio([clip], sample_rate_hz=sample_rate_hz), label_vectors)
         values = scores if multi_label else self.probabilities(scores)
@@ -283,7 +281,9 @@ def load(path_or_name: str | Path, device: str | torch.device = "cpu", *, hop_s:
 
     Raises:
         CheckpointError: if there is no model, or it cannot be read; says why.
+        ConfigError: if there is no such device here.
     """
+    _check_device(device)
     return Embedder.from_bundle(load_checkpoint(path_or_name, device), windows=WindowConfig(hop_s=hop_s))
 
 
@@ -292,3 +292,28 @@ def _as_many(clips: AudioSource | Iterable[AudioSource]) -> Iterable[AudioSource
     if isinstance(clips, single) or hasattr(clips, "read"):
         return [cast("AudioSource", clips)]
     return cast("Iterable[AudioSource]", clips)
+
+
+def _check_device(device: str | torch.device) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # what torch raises for names and for builds without CUDA
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(
+            f"device {str(device)!r} cannot be used here ({reason}): give cpu, or cuda where torch sees a GPU"
+        ) from error
+
+
+def _check_choice(given: str, *choices: str) -> None:
+    if given not in choices:
+        raise ValueError(f"on_error must be {' or '.join(map(repr, choices))}, but is {given!r}")
+
+
+def _checked_labels(labels: Iterable[str]) -> list[str]:
+    found = [] if isinstance(labels, str) else list(labels)
+    if not found or not all(isinstance(label, str) and label.strip() for label in found):
+        raise ConfigError(f"labels must be a list with at least one label, each a text that is not empty, but got {labels!r}")
+    twice = next((label for index, label in enumerate(found) if label in found[:index]), None)
+    if twice is not None:
+        raise ConfigError(f"labels holds {twice!r} twice: give each label once")
+    return found

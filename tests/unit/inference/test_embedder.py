@@ -205,6 +205,8 @@ def test_a_label_is_the_mean_of_its_prompts(embedder: Embedder) -> None:
         ([], "plain", "at least one label"),
         ("dog", "plain", "list with at least one"),
         (["dog", "dog"], "plain", "'dog' twice"),
+        (["dog", " "], "plain", "each a text"),
+        ([1, 2], "plain", "each a text"),
         (["dog"], "plane", "did you mean 'plain'"),
     ],
 )
@@ -297,3 +299,30 @@ def test_real_clips_of_every_format_have_one_vector_each_however_they_come(
         for p, r in zip(clips, rate_hz, strict=True)
     ]
     assert_same(embedder.embed_audio(arrays), together)
+
+
+def test_labels_may_come_in_any_collection(embedder: Embedder, wav: Wav) -> None:
+    clip, labels = wav(0.5), ["dog", "rain"]
+    expected = embedder.classify(clip, labels)
+    for given in (np.array(labels), iter(labels), dict.fromkeys(labels)):
+        assert embedder.classify(clip, given) == expected  # type: ignore[arg-type]
+
+
+def test_a_misspelt_on_error_does_not_hide_errors(embedder: Embedder) -> None:
+    with pytest.raises(ValueError, match="'raise' or 'nan', but is 'rais'"):
+        embedder.embed_audio(["nowhere.wav"], on_error="rais")  # type: ignore[call-overload]
+    with pytest.raises(ValueError, match="'raise' or 'keep', but is 'nan'"):
+        embedder.stream_audio(["nowhere.wav"], on_error="nan")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99"])
+def test_a_device_that_is_not_here_is_explained(bundle: Bundle, tmp_path: Path, device: str) -> None:
+    save_bundle(bundle, tmp_path / "tiny")
+    with pytest.raises(ConfigError, match=f"device '{device}' cannot be used here"):
+        openclap.load(tmp_path / "tiny", device=device)
+
+
+def test_the_working_folder_can_be_the_model(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_bundle(bundle, tmp_path / "tiny")
+    monkeypatch.chdir(tmp_path / "tiny")
+    assert openclap.load(".").name == "tiny"
