@@ -47,6 +47,8 @@ class EvalTask:
         protocol: what is done, in words that a paper's reader would need.
         config: class of its settings.
         run: (encoder, clips, settings) to the outcome.
+        check: (clips, settings) to nothing, or an `EvaluationError` if the task cannot be done on these clips. It is
+            asked of every task before the first one runs.
     """
 
     name: str
@@ -54,6 +56,7 @@ class EvalTask:
     protocol: str
     config: type[TaskConfig]
     run: Callable[[Encoder, Manifest, Any], Outcome]
+    check: Callable[[Manifest, Any], object] = lambda manifest, config: None  # noqa: ARG005
 
 
 tasks: Registry[EvalTask] = Registry("task", "openclap.evaluation.tasks")
@@ -81,16 +84,32 @@ def evaluate(
     """
     encoder = model if isinstance(model, Encoder) else Encoder(model)
     settings = plan if isinstance(plan, Mapping) else {name: {} for name in plan}
-    # Settings of all tasks are read before the first one runs: a typing error should not cost an hour of embedding.
+    # All tasks are asked before the first one runs: what one of them misses should not cost an hour of embedding.
     ready = [(task := tasks.get(name), task.config.read(settings[name], origin=f"task {name}")) for name in settings]
-    return [_run(encoder, manifest, task, config, model_path) for task, config in ready]
+    chosen = [_clips(manifest, task, config) for task, config in ready]
+    return [
+        _run(encoder, manifest, clips, task, config, model_path)
+        for (task, config), clips in zip(ready, chosen, strict=True)
+    ]
 
 
-def _run(encoder: Encoder, manifest: Manifest, task: EvalTask, config: TaskConfig, model_path: str) -> Result:
+def _clips(manifest: Manifest, task: EvalTask, config: TaskConfig) -> Manifest:
+    """The clips that a task is run on.
+
+    Raises:
+        EvaluationError: if it cannot be.
+    """
     try:
         chosen = manifest.select(**config.where) if config.where else manifest
     except ManifestError as error:
         raise EvaluationError(f"task {task.name}: {error}") from error
+    task.check(chosen, config)
+    return chosen
+
+
+def _run(
+    encoder: Encoder, manifest: Manifest, chosen: Manifest, task: EvalTask, config: TaskConfig, model_path: str
+) -> Result:
     outcome = task.run(encoder, chosen, config)
     known = {"identity": encoder.identity or "", "path": model_path}
     return Result(

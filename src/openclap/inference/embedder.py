@@ -312,7 +312,8 @@ def _check_choice(given: str, *choices: str) -> None:
 def _checked_labels(labels: Iterable[str]) -> list[str]:
     found = [] if isinstance(labels, str) else list(labels)
     if not found or not all(isinstance(label, str) and label.strip() for label in found):
-        raise ConfigError(f"labels must be a list with at least one label, each a text that is not empty, but got {labels!r}")
+        wanted = "a list with at least one label, each a text that is not empty"
+        raise ConfigError(f"labels must be {wanted}, but got {labels!r}")
     twice = next((label for index, label in enumerate(found) if label in found[:index]), None)
     if twice is not None:
         raise ConfigError(f"labels holds {twice!r} twice: give each label once")

@@ -117,6 +117,18 @@ def test_mistakes_are_named_before_anything_is_embedded(manifest: Manifest, orac
         evaluate(model, manifest, ["retrieval", "retreival"])
     with pytest.raises(ConfigError, match="prompts"):
         evaluate(model, manifest, {"retrieval": {}, "zero-shot": {"promts": "laion"}})
+    with pytest.raises(ConfigError, match="laoin"):
+        evaluate(model, manifest, {"retrieval": {}, "zero-shot": {"prompts": "laoin"}})
+    assert model.heard == []
+
+
+def test_a_task_that_cannot_be_done_stops_the_others_before_anything_is_embedded(
+    manifest: Manifest, oracle: Callable[..., Any]
+) -> None:
+    model = oracle()
+    unlabelled = replace(manifest, examples=tuple(replace(example, labels=()) for example in manifest))
+    with pytest.raises(EvaluationError, match="0 clips of 0 classes"):
+        evaluate(model, unlabelled, BOTH)
     assert model.heard == []
 
 

@@ -41,6 +41,17 @@ def run(encoder: Encoder, manifest: Manifest, config: RetrievalConfig) -> Outcom
     Raises:
         EvaluationError: if fewer than two clips have captions.
     """
+    described = _described(manifest, config)
+    clips = [example for example, _ in described]
+    distinct, relevant = text_index([captions for _, captions in described])
+    similarities = similarity(encoder.audio(clips), encoder.text(distinct))
+    listed = examples(similarities, relevant, distinct, [example.id for example in clips], config.examples)
+    details = {"texts": len(distinct), "examples": listed}
+    return Outcome(score_both_ways(similarities, relevant, config.seed), len(clips), details)
+
+
+def _described(manifest: Manifest, config: RetrievalConfig) -> list[tuple[Example, tuple[str, ...]]]:
+    """The clips that have captions, with these."""
     described = [(example, texts) for example in manifest if (texts := _captions(example, config))]
     if len(described) < 2:
         hint = "" if config.captions == "any" else "; captions=any makes captions from labels"
@@ -48,12 +59,7 @@ def run(encoder: Encoder, manifest: Manifest, config: RetrievalConfig) -> Outcom
             f"task retrieval: {len(described)} of the {len(manifest)} clips of {manifest.path} have a caption, but at "
             f"least two are needed{hint}"
         )
-    clips = [example for example, _ in described]
-    distinct, relevant = text_index([captions for _, captions in described])
-    similarities = similarity(encoder.audio(clips), encoder.text(distinct))
-    listed = examples(similarities, relevant, distinct, [example.id for example in clips], config.examples)
-    details = {"texts": len(distinct), "examples": listed}
-    return Outcome(score_both_ways(similarities, relevant, config.seed), len(clips), details)
+    return described
 
 
 def _captions(example: Example, config: RetrievalConfig) -> tuple[str, ...]:
@@ -63,4 +69,4 @@ def _captions(example: Example, config: RetrievalConfig) -> tuple[str, ...]:
     return texts[:1] if config.captions == "first" else texts
 
 
-tasks.add("retrieval", EvalTask("retrieval", 1, PROTOCOL, RetrievalConfig, run))
+tasks.add("retrieval", EvalTask("retrieval", 1, PROTOCOL, RetrievalConfig, run, _described))

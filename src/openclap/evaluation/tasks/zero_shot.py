@@ -12,6 +12,7 @@ from openclap.errors import EvaluationError
 from openclap.evaluation.encode import Encoder, similarity
 from openclap.evaluation.task import EvalTask, Outcome, TaskConfig, tasks
 from openclap.evaluation.zero_shot import class_embeddings, details, score_multi_label, score_single_label
+from openclap.text.prompts import fill
 
 PROTOCOL = (
     "Each class is the normalised mean of the embeddings of its prompts; a clip's score for a class is their cosine "
@@ -45,15 +46,7 @@ def run(encoder: Encoder, manifest: Manifest, config: ZeroShotConfig) -> Outcome
     Raises:
         EvaluationError: if there are no labelled clips, fewer than two classes, or several labels in single-label mode.
     """
-    clips, truths = _labelled(manifest, config)
-    classes = list(config.classes) or sorted({label for labels in truths for label in labels})
-    if len(clips) < 2 or len(classes) < 2:
-        raise EvaluationError(
-            f"task zero-shot: {manifest.path} gives {len(clips)} clips of {len(classes)} classes from its column "
-            f"{config.label_field!r}, but at least two of each are needed"
-        )
-    relevant = np.array([[label in labels for label in classes] for labels in truths])
-    single = _is_single(relevant, [example.id for example in clips], config)
+    clips, classes, relevant, single = _questions(manifest, config)
     scores = similarity(encoder.audio(clips), class_embeddings(encoder.text, classes, config.prompts))
     if single:
         found = score_single_label(scores, relevant.argmax(axis=1), config.seed)
@@ -61,6 +54,20 @@ def run(encoder: Encoder, manifest: Manifest, config: ZeroShotConfig) -> Outcome
         found = score_multi_label(scores, relevant, config.seed)
     listed = _examples(clips, scores, relevant, classes, config.examples)
     return Outcome(found, len(clips), details(scores, relevant, classes) | {"examples": listed})
+
+
+def _questions(manifest: Manifest, config: ZeroShotConfig) -> tuple[list[Example], list[str], np.ndarray, bool]:
+    """The labelled clips, the classes, which of them are right (clips × classes), and whether always exactly one is."""
+    clips, truths = _labelled(manifest, config)
+    classes = list(config.classes) or sorted({label for labels in truths for label in labels})
+    if len(clips) < 2 or len(classes) < 2:
+        raise EvaluationError(
+            f"task zero-shot: {manifest.path} gives {len(clips)} clips of {len(classes)} classes from its column "
+            f"{config.label_field!r}, but at least two of each are needed"
+        )
+    fill(config.prompts, classes[0])  # wrong prompts are better known now than after the sounds
+    relevant = np.array([[label in labels for label in classes] for labels in truths])
+    return clips, classes, relevant, _is_single(relevant, [example.id for example in clips], config)
 
 
 def _labelled(manifest: Manifest, config: ZeroShotConfig) -> tuple[list[Example], list[tuple[str, ...]]]:
@@ -110,4 +117,4 @@ def _examples(
     ]
 
 
-tasks.add("zero-shot", EvalTask("zero-shot", 1, PROTOCOL, ZeroShotConfig, run))
+tasks.add("zero-shot", EvalTask("zero-shot", 1, PROTOCOL, ZeroShotConfig, run, _questions))
