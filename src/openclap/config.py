@@ -66,7 +66,7 @@ class Config(BaseModel):
 def digest(values: Any) -> str:
     """SHA-256 hex over the canonical JSON of plain values."""
     text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()  # file names need not be Unicode
 
 
 def setting_value(text: str) -> Any:
@@ -125,7 +125,8 @@ def _explain(error: ValidationError, root: type[BaseModel], origin: str) -> str:
             known = list(owner.model_fields) if owner else []
             lines.append(f"{path} is not a setting{did_you_mean(str(item['loc'][-1]), known)}")
         else:
-            given = "" if item["type"] == "missing" else f" (given: {item['input']!r})"
+            whole_group = item["type"] == "missing" or isinstance(item["input"], dict)  # too long to be of use
+            given = "" if whole_group else f" (given: {item['input']!r})"
             lines.append(f"{path}: {item['msg'].removeprefix('Value error, ')}{given}")
     return f"{origin}: " + "\n  ".join(lines)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
@@ -26,6 +27,9 @@ class Output:
         from rich.console import Console
 
         self.as_json = as_json
+        for stream in (sys.stdout, sys.stderr):  # a terminal that lacks a character, or a file name that is no text
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         self.console: Console = Console(stderr=as_json, highlight=False)
 
     def say(self, *parts: str | tuple[str, str]) -> None:
@@ -65,7 +69,7 @@ class Output:
     def result(self, values: Any) -> None:
         """Print the command's result as JSON, if JSON was asked for."""
         if self.as_json:
-            sys.stdout.write(to_json(values))
+            sys.stdout.write(to_json(values, ascii_only=sys.stdout.encoding.lower() not in {"utf-8", "utf8"}))
             sys.stdout.flush()
 
     def progress(self, unit: str) -> Progress:
@@ -93,9 +97,11 @@ class Output:
         )
 
 
-def to_json(values: Any) -> str:
+def to_json(values: Any, *, ascii_only: bool = False) -> str:
     """JSON text of plain values: paths become strings, and NaN (a number that is not defined) null."""
-    return json.dumps(_plain(values), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(_plain(values), indent=2, ensure_ascii=ascii_only, allow_nan=False) + "\n"
+    # A byte of a file name that is no UTF-8 is half a character in Python, which only JSON's own \udce9 can write.
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _plain(values: Any) -> Any:

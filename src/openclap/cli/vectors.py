@@ -33,13 +33,17 @@ def writing(path: Path) -> Iterator[VectorFile]:
     """A writer for a file that is at its place, whole, once the context ends without an error, and not before.
 
     Raises:
-        ConfigError: if the name does not end in .npz or .parquet.
+        ConfigError: if the name does not end in .npz or .parquet, or is a folder's.
+        OSError: if no file can be written there.
         MissingExtraError: for .parquet without pyarrow.
     """
     kinds: dict[str, type[NpzFile | ParquetFile]] = {".npz": NpzFile, ".parquet": ParquetFile}
     if path.suffix not in kinds:
         raise ConfigError(f"--out {path}: vectors are written to a file that ends in {' or '.join(kinds)}")
+    if path.is_dir():
+        raise ConfigError(f"--out {path}: is a folder; give the name of a file")
     with file_written_whole(path) as fresh:
+        fresh.touch()  # what cannot be written is known before the work, not after it
         file = kinds[path.suffix](fresh)
         yield file
         file.close()
@@ -86,7 +90,7 @@ class ParquetFile:
         """Append a row group."""
         arrow = self._arrow
         flat = arrow.array(vectors.reshape(-1), type=arrow.float32())
-        arrays = {name: arrow.array(list(values)) for name, values in columns.items()}
+        arrays = {name: arrow.array([_unicode(value) for value in values]) for name, values in columns.items()}
         arrays["vector"] = arrow.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
         self._write(arrow.table(arrays))
 
@@ -105,3 +109,8 @@ class ParquetFile:
         if self._writer is None:
             self._writer = self._parquet.ParquetWriter(self._path, table.schema)
         self._writer.write_table(table)
+
+
+def _unicode(value: Any) -> Any:
+    r"""A value as it is, but in a text \udce9 and the like for bytes of a file name that are no UTF-8."""
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value

@@ -141,7 +141,8 @@ def write_manifest(manifest: Manifest, path: str | Path) -> None:
     `read_manifest(path)` gives the same examples again (a key of `extra` that has the name of a field is left out).
     """
     path = Path(path)
-    with file_written_whole(path) as fresh, fresh.open("w", encoding="utf-8") as file:
+    # JSON can say \udce9 for a byte of a file name that is no UTF-8, where UTF-8 itself cannot.
+    with file_written_whole(path) as fresh, fresh.open("w", encoding="utf-8", errors="backslashreplace") as file:
         for example in manifest:
             file.write(json.dumps(_plain(example, path.parent), ensure_ascii=False, default=str) + "\n")
 

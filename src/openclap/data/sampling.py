@@ -23,7 +23,7 @@ def generator_for(*parts: Hashable) -> torch.Generator:
 def seed_for(*parts: Hashable) -> int:
     """A seed out of all the parts (as text): 63 bits of their SHA-256."""
     text = "\0".join(str(part) for part in parts)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
+    return int.from_bytes(hashlib.sha256(text.encode(errors="surrogatepass")).digest()[:8]) >> 1
 
 
 class BatchPlan:

@@ -78,7 +78,7 @@ def write_report(
         next_steps=list(next_steps),
         first=results[0] if results else None,
     )
-    (directory / _PAGE).write_text(page, encoding="utf-8")
+    (directory / _PAGE).write_text(page, encoding="utf-8", errors="backslashreplace")
     return directory / _PAGE
 
 

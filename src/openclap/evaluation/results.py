@@ -87,7 +87,8 @@ def write_results(results: Sequence[Result], path: str | Path) -> None:
     """Write results as one JSON file, complete or not at all."""
     tree = {"format_version": FORMAT_VERSION, "results": [result.plain() for result in results]}
     with file_written_whole(Path(path)) as fresh:
-        fresh.write_text(json.dumps(tree, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(tree, indent=2, ensure_ascii=False) + "\n"
+        fresh.write_text(text, encoding="utf-8", errors="backslashreplace")  # file names need not be Unicode
 
 
 def read_results(path: str | Path) -> list[Result]:

@@ -159,7 +159,9 @@ class Tokenizer:
         backend.normalizer = normalizers.BertNormalizer(lowercase=True)
         backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         trainer = trainers.WordPieceTrainer(vocab_size=vocab_size, special_tokens=reserved, show_progress=False)
-        backend.train_from_iterator(sorted(texts), trainer)  # sorted: the order of captions must not matter
+        backend.train_from_iterator(
+            sorted(map(_unicode, texts)), trainer
+        )  # sorted: the order of captions must not matter
         backend = _with_only_true_specials(backend)
         cls_token, sep_token = _SPECIAL["cls_token"], _SPECIAL["sep_token"]
         backend.post_processor = processors.TemplateProcessing(
@@ -173,8 +175,13 @@ class Tokenizer:
             raise TypeError(f"texts must be a list of strings, but got {texts!r:.80}")
         # One by one and not encode_batch: its thread pool makes every later fork of a data loader's worker warn.
         encode, most, end = self._backend.encode, self.config.max_length, self._end_tokens
-        rows = (encode(text + self.config.append).ids for text in texts)
+        rows = (encode(_unicode(text) + self.config.append).ids for text in texts)
         return [row if len(row) <= most else row[: most - end] + row[len(row) - end :] for row in rows]
+
+
+def _unicode(text: str) -> str:
+    """The text with "?" for halves of characters, which JSON can hold (a caption cut in an emoji), and UTF-8 cannot."""
+    return text.encode(errors="replace").decode()
 
 
 def _matrix(rows: list[list[int]], length: int) -> Int64[Tensor, "batch tokens"]:

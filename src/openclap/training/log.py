@@ -31,7 +31,7 @@ class JsonLog(Hook):
     def on_start(self, info: RunInfo) -> None:
         """Drop later steps, and note the start."""
         _truncate(self._path, info.start_step)
-        self._file = self._path.open("a", encoding="utf-8", buffering=1)  # a line at a time: a kill loses none
+        self._file = self._path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)  # a line at a time
         values = {key: value for key, value in asdict(info).items() if key not in {"out", "start_step"}}
         self._write("start", info.start_step, values)
 
@@ -122,7 +122,8 @@ def read_log(path: Path) -> Iterator[dict[str, Any]]:
 def _truncate(path: Path, step: int) -> None:
     kept = [event for event in read_log(path) if event["step"] <= step and event["kind"] != "end"]
     with file_written_whole(path) as fresh:
-        fresh.write_text("".join(json.dumps(event, ensure_ascii=False) + "\n" for event in kept), encoding="utf-8")
+        text = "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in kept)
+        fresh.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _json_value(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -70,3 +71,15 @@ def test_no_color_is_respected(capsys, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     Output().say(("stop", "red"))
     assert "\x1b[31m" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_a_terminal_without_a_character_gets_another_and_json_stays_json(encoding, monkeypatch):
+    name = "caf\u00e9 \u2192 \u97f3 \udce9.wav"  # the last is how Python holds a byte that is no UTF-8
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding))
+    Output().table(("sound", "cosine"), [(name, 0.5)])
+    written.truncate(0)
+    written.seek(0)
+    Output(as_json=True).result({"sound": name})
+    assert json.loads(written.getvalue().decode(encoding)) == {"sound": name}

@@ -65,3 +65,19 @@ def test_no_rows_are_a_file_too(suffix, tmp_path):
 def test_another_ending_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="npz"), writing(tmp_path / "vectors.csv"):
         pass
+
+
+def test_what_cannot_be_written_is_known_before_the_work(tmp_path):
+    (tmp_path / "folder.npz").mkdir()
+    with pytest.raises(ConfigError, match="is a folder"), writing(tmp_path / "folder.npz"):
+        pytest.fail("the work has begun")
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"), writing(tmp_path / "file" / "vectors.npz"):
+        pytest.fail("the work has begun")
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".parquet"])
+def test_a_file_name_need_not_be_unicode(suffix, tmp_path):
+    with writing(tmp_path / f"vectors{suffix}") as file:
+        file.add(ROWS[:1], {"path": ["caf\udce9.wav"]})
+    assert (tmp_path / f"vectors{suffix}").exists()

@@ -355,3 +355,16 @@ def test_captions_of_audiocaps_merge_five_to_a_clip(audiocaps_captions: Path) ->
     assert all(
         example.start_s == 0 for example in manifest
     )  # start_time is a place in the video, not in the clip's file
+
+
+def test_file_names_need_not_be_unicode(tmp_path):
+    name = "caf\udce9.wav"  # how Python holds a byte that is no UTF-8
+    try:
+        (tmp_path / name).touch()
+    except OSError:
+        pytest.skip("this file system takes Unicode only")
+    (tmp_path / "caf\udce9.txt").write_text("a cup")
+    manifest = read_manifest(tmp_path)
+    write_manifest(manifest, tmp_path / "all.jsonl")
+    assert read_manifest(tmp_path / "all.jsonl").examples[0].audio.name == manifest.examples[0].audio.name == name
+    assert manifest.digest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from openclap.config import Config, digest, load_yaml
 from openclap.errors import ConfigError
@@ -88,3 +88,22 @@ def test_a_file_that_is_no_config_says_so(tmp_path: Path, text: str, message: st
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.yaml: cannot be read"):
         load_yaml(tmp_path / "nowhere.yaml")
+
+
+def test_a_digest_takes_file_names_that_are_no_unicode() -> None:
+    assert digest({"path": "caf\udce9.wav"}) != digest({"path": "cafe.wav"})
+
+
+def test_a_rule_over_a_group_does_not_print_the_whole_group() -> None:
+    class Range(Config):
+        low: int = 0
+        high: int = 1
+
+        @model_validator(mode="after")
+        def _rises(self) -> Range:
+            if self.low >= self.high:
+                raise ValueError(f"low {self.low} must be below high {self.high}")
+            return self
+
+    with pytest.raises(ConfigError, match=r"low 3 must be below high 1$"):
+        Range.read({"low": 3, "high": 1})

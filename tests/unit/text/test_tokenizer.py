@@ -179,3 +179,9 @@ def test_real_captions_fit_into_77_tokens(audiocaps_captions: Path) -> None:
     lengths = tokenizer.lengths(captions)
     assert sum(lengths) / len(lengths) < 20
     assert max(lengths) < 77
+
+
+def test_half_a_character_is_a_question_mark() -> None:
+    texts = ["a dog \ud83d", "rain"]  # JSON can hold a caption that was cut in an emoji
+    made = Tokenizer.train(texts, 200)
+    assert made(texts).input_ids.tolist() == made(["a dog ?", "rain"]).input_ids.tolist()

@@ -103,3 +103,13 @@ def test_tensorboard_gets_an_event_file(tmp_path):
     content = file.read_bytes()
     assert b"train/loss" in content
     assert b"validation/loss" in content
+
+
+def test_a_file_name_that_is_no_unicode_can_be_noted(tmp_path):
+    path = tmp_path / "log.jsonl"
+    for start in (0, 1):  # written, and kept on resuming
+        log = JsonLog(path)
+        log.on_start(replace(INFO, start_step=start))
+        log.on_notice(start, "caf\udce9.wav is broken")
+        log.close()
+    assert [event["step"] for event in read_log(path) if event["kind"] == "notice"] == [0, 1]
