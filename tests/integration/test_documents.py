@@ -98,4 +98,4 @@ def test_the_loss_that_contributing_shows_is_a_loss():
 
 def test_continuous_integration_runs_what_a_developer_runs():
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    assert re.findall(r"^make (\w+)", script, re.MULTILINE) == ["lint", "type", "test"]
+    assert re.findall(r"^make (.+)$", script, re.MULTILINE) == ["lint type test"]
