@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 from pathlib import Path
@@ -130,6 +130,10 @@ class Run(Protocol):
         """The state to go on from, or refuse."""
         ...
 
+    def held(self) -> AbstractContextManager[None]:
+        """Keep other processes from training there meanwhile, or refuse."""
+        ...
+
 
 class Trainer:
     """Trains a bundle's model.
@@ -189,15 +193,18 @@ class Trainer:
             resume: go on with the run in the directory, at its newest checkpoint, instead of starting one.
 
         Raises:
-            TrainingError: if there is a run already (or none to resume), or `best_metric` is not measured.
+            TrainingError: if there is a run already (or none to resume, or another process is training it), or
+                `best_metric` is not measured.
             ConfigError: if a resumed run's settings or data have changed.
             NonFiniteError: if more than `max_skipped` steps in a row were not finite.
         """
         with ExitStack() as stack:
             if resume:
+                stack.enter_context(self._directory.held())
                 self._restore(self._directory.resume())
             else:
                 self._directory.begin()
+                stack.enter_context(self._directory.held())
             stack.callback(self._hooks.close)
             self._hooks.on_start(replace(self._info, start_step=self._step))
             stop = stack.enter_context(stop_on_sigterm())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -95,6 +96,9 @@ class Directory:
 
     def resume(self) -> TrainingState | None:
         return self.store.recover()
+
+    def held(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 @pytest.fixture

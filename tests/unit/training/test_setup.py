@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from openclap.checkpoints.native import load_bundle
 from openclap.errors import ConfigError, DataError, TrainingError
 from openclap.text.tokenizer import Tokenizer
 from openclap.training.config import RunConfig
+from openclap.training.run_directory import RunDirectory
 from openclap.training.setup import build_bundle, build_trainer
 
 FRONTEND = {
@@ -114,6 +116,15 @@ def test_a_directory_with_a_run_is_not_written_over(config, tmp_path):
     build_trainer(config, tmp_path / "run").run()
     with pytest.raises(TrainingError, match="already holds a run"):
         build_trainer(config, tmp_path / "run").run()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such locks there")
+def test_two_do_not_train_in_one_directory_at_once(config, tmp_path):
+    config, out = quiet(config), tmp_path / "run"
+    build_trainer(config, out).run()
+    with RunDirectory(out, config, "").held(), pytest.raises(TrainingError, match="another process is training"):
+        build_trainer(config, out).run(resume=True)
+    build_trainer(config, out).run(resume=True)
 
 
 def test_there_must_be_a_run_to_resume(config, tmp_path):
