@@ -96,7 +96,7 @@ def _prepare_process(debug: bool) -> None:
     """What a program may decide for its process, and a library may not."""
     # Page faults cost convolutions up to half of their time; torch asks for huge pages only when told to.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    # Threads that wait by spinning make everything several times slower wherever another program wants the same cores.
+    # Threads that wait by spinning are quicker on idle cores, and many times slower where others want the same cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # the tokenizer's threads do not survive the loader's fork
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s %(name)s: %(message)s")

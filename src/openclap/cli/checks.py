@@ -144,7 +144,7 @@ def _threads() -> Iterator[Check]:
     else:
         yield Check("threads", "ok", value)
     policy = os.environ.get("OMP_WAIT_POLICY", "not set")
-    advice = "in your own Python programs, where others use the same cores: export OMP_WAIT_POLICY=PASSIVE"
+    advice = "PASSIVE where other programs use the same cores; ACTIVE is quicker on cores that nothing else uses"
     yield Check("waiting threads", "ok", f"OMP_WAIT_POLICY is {policy} in this command", advice)
 
 
