@@ -119,6 +119,8 @@ def test_mistakes_are_named_before_anything_is_embedded(manifest: Manifest, orac
         evaluate(model, manifest, {"retrieval": {}, "zero-shot": {"promts": "laion"}})
     with pytest.raises(ConfigError, match="laoin"):
         evaluate(model, manifest, {"retrieval": {}, "zero-shot": {"prompts": "laoin"}})
+    with pytest.raises(ConfigError, match="each class once; dog"):
+        evaluate(model, manifest, {"retrieval": {}, "zero-shot": {"classes": ["dog", "dog"]}})
     assert model.heard == []
 
 

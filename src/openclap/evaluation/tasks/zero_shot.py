@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
+from pydantic import field_validator
 
 from openclap.data.example import Example
 from openclap.data.manifest import Manifest
@@ -38,6 +39,14 @@ class ZeroShotConfig(TaskConfig):
     classes: tuple[str, ...] = ()
     mode: Literal["auto", "single-label", "multi-label"] = "auto"
     examples: int = 12
+
+    @field_validator("classes")
+    @classmethod
+    def _each_once(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+        twice = sorted({name for name in classes if classes.count(name) > 1})
+        if twice:
+            raise ValueError(f"give each class once; {', '.join(twice)} came more often")
+        return classes
 
 
 def run(encoder: Encoder, manifest: Manifest, config: ZeroShotConfig) -> Outcome:
