@@ -55,7 +55,9 @@ def demo(
         manifest = corpora.get("soundscapes").prepare(corpus, **plain_settings(corpus_settings))
     output.say(_described(manifest))
     output.say(("\n2 · Training", "bold"), f" the recipe demo, in {out}")
-    config, _ = with_data(recipes.get("demo")(), manifest.path)
+    recipe = recipes.get("demo")()
+    config, _ = with_data(recipe, manifest.path)
+    config = config.model_copy(update={"license": recipe.license})  # the sounds are the recipe's own
     trained = _train(config.override(settings or []), out, output)
     if trained.signal is not None:
         output.say("Go on with the same command.")

@@ -43,7 +43,10 @@ def with_data(config: RunConfig, data: Path, validation: Path | None = None) -> 
         held_out = _held_out(config, data, examples)
         if held_out is None:
             notes.append("no clips for validation: give a manifest with --validation to see when to stop")
-    changes: dict[str, Any] = {"data": config.data.model_copy(update={"train": train, "validation": held_out})}
+    changes: dict[str, Any] = {
+        "data": config.data.model_copy(update={"train": train, "validation": held_out}),
+        "license": None,  # the recipe's spoke of weights made from its own data
+    }
     if held_out is None and (config.trainer.best_metric or "").startswith("validation/"):
         changes["trainer"] = config.trainer.model_copy(update={"best_metric": None})
     return config.model_copy(update=changes), notes

@@ -66,3 +66,9 @@ def test_a_manifest_for_validation_is_taken_whole(tmp_path):
 def test_a_manifest_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(ManifestError):
         with_data(recipes.get("demo")(), tmp_path / "none.csv")
+
+
+def test_a_recipe_s_licence_does_not_speak_for_other_data(tmp_path):
+    path = _manifest(tmp_path, ["path,caption", "a.wav,a"])
+    assert recipes.get("demo")().license is not None
+    assert with_data(recipes.get("demo")(), path)[0].license is None
