@@ -15,8 +15,12 @@ def recipes(
 ) -> None:
     """List the recipes, or print one whole.
 
-    Printed as YAML, it can be saved, changed, and given to `openclap train` as a file.
+    Printed as YAML, it can be saved, changed, and given to `openclap train` as a file; what is published of it, and where
+    it differs, stands above it.
     """
+    from inspect import cleandoc
+    from textwrap import indent
+
     from openclap.cli.output import Output
     from openclap.cli.summary import first_line
     from openclap.recipes.registry import recipes as registry
@@ -27,6 +31,7 @@ def recipes(
         if as_json:
             out.result(config.plain())
         else:
+            typer.echo(indent(cleandoc(registry.get(name).__doc__ or ""), "# ", lambda _: True).replace("# \n", "#\n"))
             typer.echo(config.yaml(), nl=False)
         return
     found = [{"name": known, "about": first_line(registry.get(known))} for known in registry.names()]

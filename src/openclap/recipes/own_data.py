@@ -49,6 +49,9 @@ def with_data(config: RunConfig, data: Path, validation: Path | None = None) -> 
     }
     if held_out is None and (config.trainer.best_metric or "").startswith("validation/"):
         changes["trainer"] = config.trainer.model_copy(update={"best_metric": None})
+    if held_out is None and config.schedule.shape == "plateau":
+        changes["schedule"] = config.schedule.model_copy(update={"shape": "constant"})
+        notes.append("schedule.shape is constant, since its plateau could only be seen on clips for validation")
     return config.model_copy(update=changes), notes
 
 

@@ -22,6 +22,7 @@ from openclap.checkpoints.native import BUNDLE_FILES, WEIGHTS_FILE, Bundle, save
 from openclap.checkpoints.weights import put_weights, read_weights
 from openclap.errors import CheckpointError
 from openclap.models.clap import Clap
+from openclap.training.plateau import Plateau
 
 STATE_FILE = "training.pt"
 _STATE_VERSION = 1
@@ -55,6 +56,7 @@ class TrainingState:
         metrics: what was measured at this step; empty if nothing was.
         data_digest: of the examples that the run trains and validates on.
         optimizer: the optimiser's own state.
+        plateau: what the validations so far say of the learning rate.
     """
 
     step: int
@@ -64,6 +66,7 @@ class TrainingState:
     metrics: dict[str, float]
     data_digest: str
     optimizer: dict[str, Any]
+    plateau: Plateau = Plateau()
 
 
 class CheckpointStore:
@@ -165,13 +168,14 @@ def read_state(directory: Path) -> TrainingState:
             f"{path}: has format version {version}, but this openclap reads {_STATE_VERSION}: "
             "resume with the version that wrote it"
         )
-    best = values.pop("best")
-    return TrainingState(best=None if best is None else Best(**best), **values)
+    best, plateau = values.pop("best"), values.pop("plateau", {})
+    return TrainingState(best=None if best is None else Best(**best), plateau=Plateau(**plateau), **values)
 
 
 def _write_state(state: TrainingState, path: Path) -> None:
     values = {field: getattr(state, field) for field in TrainingState.__dataclass_fields__}
     values["best"] = None if state.best is None else asdict(state.best)
+    values["plateau"] = asdict(state.plateau)
     torch.save({"format_version": _STATE_VERSION, **values}, path)
 
 

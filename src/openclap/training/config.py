@@ -69,6 +69,11 @@ class RunConfig(Config):
             )
         if self.data.validation is None and (self.trainer.best_metric or "").startswith("validation/"):
             raise ValueError("trainer.best_metric asks for validation, but data.validation is not set")
+        if self.schedule.shape == "plateau" and (self.data.validation is None or self.trainer.eval_every is None):
+            raise ValueError(
+                "schedule.shape 'plateau' looks at validation: set data.validation and trainer.eval_every, "
+                "or another schedule.shape"
+            )
         return self
 
 

@@ -8,20 +8,44 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from openclap.config import Config
+from openclap.errors import ConfigError
 
 
 class ScheduleConfig(Config):
     """Warm-up, then decay.
 
     Attributes:
-        shape: what follows the warm-up: half a "cosine", a "linear" fall, or "constant".
+        shape: what follows the warm-up: half a "cosine", a "linear" fall, "constant", or "plateau": constant, and
+            multiplied by `plateau_factor` whenever validation has stopped to get better (`Plateau`).
         warmup: share of the run in which the rate rises linearly from zero.
-        final: the rate at the end, as a share of the peak ("constant" ignores it).
+        warmup_steps: the same in optimiser steps, in place of `warmup`.
+        final: the rate at the end, as a share of the peak ("cosine" and "linear").
+        plateau_factor: what the rate is multiplied by at a plateau.
+        plateau_patience: validations in a row without a better loss that make a plateau.
     """
 
-    shape: Literal["cosine", "linear", "constant"] = "cosine"
+    shape: Literal["cosine", "linear", "constant", "plateau"] = "cosine"
     warmup: float = Field(default=0.05, ge=0, lt=1)
+    warmup_steps: int | None = Field(default=None, ge=0)
     final: float = Field(default=0.0, ge=0, le=1)
+    plateau_factor: float = Field(default=0.1, gt=0, lt=1)
+    plateau_patience: int = Field(default=5, gt=0)
+
+    def over(self, total_steps: int | None) -> ScheduleConfig:
+        """The same schedule with its warm-up as a share of a run of so many steps.
+
+        Raises:
+            ConfigError: if the warm-up is given in steps, and the run has no more, or is ended by the clock alone.
+        """
+        if self.warmup_steps is None:
+            return self
+        if total_steps is None or self.warmup_steps >= total_steps:
+            length = "is ended by the clock alone" if total_steps is None else f"has {total_steps} steps"
+            raise ConfigError(
+                f"schedule.warmup_steps is {self.warmup_steps}, but the run {length}: set schedule.warmup_steps to null "
+                "and schedule.warmup to a share of the run, or make the run longer (trainer.max_epochs)"
+            )
+        return self.model_copy(update={"warmup": self.warmup_steps / total_steps, "warmup_steps": None})
 
 
 class DurationConfig(Config):
@@ -65,10 +89,10 @@ class DurationConfig(Config):
 
 
 def rate_factor(config: ScheduleConfig, progress: float) -> float:
-    """The learning rate at `progress` in [0, 1], as a share of its peak."""
+    """The learning rate at `progress` in [0, 1], as a share of its peak; what plateaus take off comes on top."""
     if progress < config.warmup:
         return progress / config.warmup
-    if config.shape == "constant":
+    if config.shape in {"constant", "plateau"}:
         return 1.0
     decayed = (progress - config.warmup) / (1 - config.warmup)
     share = 0.5 * (1 + math.cos(math.pi * decayed)) if config.shape == "cosine" else 1 - decayed

@@ -20,6 +20,7 @@ from openclap.errors import NonFiniteError, TrainingError, did_you_mean
 from openclap.training.checkpointing import Best, CheckpointStore, TrainingState
 from openclap.training.hooks import Hook, Hooks, RunEnd, RunInfo, StepRecord
 from openclap.training.interrupt import StopRequest, stop_on_sigterm
+from openclap.training.plateau import Plateau
 from openclap.training.precision import Precision
 from openclap.training.schedule import DurationConfig, ScheduleConfig, rate_factor
 from openclap.training.step import StepReport
@@ -171,7 +172,7 @@ class Trainer:
         evaluate: Callable[[Bundle], Mapping[str, float]] | None = None,
     ) -> None:
         self.bundle = bundle
-        self._info, self._config, self._schedule = info, config, schedule
+        self._info, self._config, self._schedule = info, config, schedule.over(info.total_steps)
         self._optimizer, self._take_step, self._validate = optimizer, step, validate
         self._train, self._validation, self._directory = train, validation, directory
         self._hooks, self._evaluate = Hooks(hooks), evaluate
@@ -179,6 +180,7 @@ class Trainer:
         self._total = info.total_steps
         self._step, self._elapsed_s, self._skipped = 0, 0.0, 0
         self._best: Best | None = None
+        self._plateau = Plateau()
         self._metrics: dict[str, float] = {}
         self._saved_at = self._measured_at = -1
         self._bad_told: set[Path] = set()
@@ -233,7 +235,8 @@ class Trainer:
                 raise
             fetched = time.perf_counter()
             progress = self._config.progress(self._step + 0.5, self._total, self._elapsed_s)
-            report = self._take_step(self._step, rate_factor(self._schedule, progress), micro_batches)
+            factor = rate_factor(self._schedule, progress) * self._plateau.factor
+            report = self._take_step(self._step, factor, micro_batches)
             ended = time.perf_counter()
             self._step += 1
             self._elapsed_s += ended - began
@@ -316,6 +319,8 @@ class Trainer:
         self._measured_at, self._saved_at = self._step, -1  # a checkpoint of this step knows nothing of it
         self._metrics = metrics
         self._hooks.on_metrics(self._step, metrics)
+        if "validation/loss" in metrics:
+            self._plateau = self._plateau.after(metrics["validation/loss"], self._schedule)
         if self._best_metric is not None:
             self._compare(self._best_metric, metrics)
 
@@ -353,6 +358,7 @@ class Trainer:
             metrics=self._metrics if self._measured_at == self._step else {},
             data_digest=self._directory.data_digest,
             optimizer=self._optimizer.state_dict(),
+            plateau=self._plateau,
         )
         progress: dict[str, Any] = {
             "step": self._step,
@@ -371,6 +377,7 @@ class Trainer:
         self._optimizer.load_state_dict(state.optimizer)
         self._step, self._elapsed_s, self._skipped = state.step, state.elapsed_s, state.skipped_in_a_row
         self._best, self._metrics, self._saved_at = state.best, state.metrics, state.step
+        self._plateau = state.plateau
         if state.metrics:
             self._measured_at = state.step
 

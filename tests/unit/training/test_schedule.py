@@ -54,3 +54,15 @@ def test_progress_follows_the_limit_that_is_nearest():
 def test_a_run_without_an_end_is_refused():
     with pytest.raises(ConfigError, match="max_steps, max_epochs or max_minutes"):
         DurationConfig.read({})
+
+
+def test_a_warm_up_in_steps_is_the_same_rise():
+    config = ScheduleConfig(warmup_steps=50).over(1000)
+    assert rate_factor(config, 25 / 1000) == pytest.approx(0.5)
+    assert rate_factor(config, 50 / 1000) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("total", [None, 49, 50])
+def test_a_warm_up_that_would_never_end_is_refused(total):
+    with pytest.raises(ConfigError, match="warmup_steps is 50"):
+        ScheduleConfig(warmup_steps=50).over(total)
