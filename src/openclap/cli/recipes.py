@@ -15,8 +15,8 @@ def recipes(
 ) -> None:
     """List the recipes, or print one whole.
 
-    Printed as YAML, it can be saved, changed, and given to `openclap train` as a file; what is published of it, and where
-    it differs, stands above it.
+    Printed as YAML, it can be saved, changed, and given to `openclap train` as a file. What is published of it,
+    and where it differs, stands above it.
     """
     from inspect import cleandoc
     from textwrap import indent

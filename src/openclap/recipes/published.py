@@ -1,9 +1,9 @@
 """The published runs of LAION-CLAP and MS-CLAP, as far as papers and code tell them; each says where it differs.
 
-What holds for all of them: `data` names no corpus of the papers (give yours with --data); clips with equal captions are
-positives of each other, where the originals take them for negatives; the logit scale stays within [0, ln 100]; the
-audio encoder starts from random weights, where the originals started from ones trained on AudioSet (`init`, `audio_init`
-start from others); one process computes a batch, however many GPUs the originals used.
+What holds for all of them: `data` names no corpus of the papers (give yours with --data); clips with equal captions
+are positives of each other, where the originals take them for negatives; the logit scale stays within [0, ln 100];
+the audio encoder starts from random weights, where the originals started from ones trained on AudioSet (`init` starts
+from others); one process computes a batch, however many GPUs the originals used.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def msclap_2022() -> RunConfig:
 def msclap_2023() -> RunConfig:
     """MS-CLAP of 2023 (arXiv 2309.05767, sections 2 and 3): HTSAT and GPT-2's end token on clips of 7 s.
 
-    Published: 1024 shared dimensions, residual projections with dropout 0.5, captions of 77 tokens, 4.6 million pairs in
-    batches of 1536, Adam at 1e-3, multiplied by 0.1 where validation stalls, 40 epochs; filters built for 32 kHz over
+    Published: 1024 shared dimensions, residual projections with dropout 0.5, captions of 77 tokens, 4.6 million pairs
+    in batches of 1536, Adam at 1e-3, multiplied by 0.1 where validation stalls, 40 epochs; filters built for 32 kHz over
     44.1 kHz sound; the text encoder is frozen in the released configuration. Pooling finds the end token itself, where
     the original counts ids that are not 0 (docs/compat.md). The plateau's patience is ours.
     """

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ class TrainingState:
     metrics: dict[str, float]
     data_digest: str
     optimizer: dict[str, Any]
-    plateau: Plateau = Plateau()
+    plateau: Plateau = field(default_factory=Plateau)
 
 
 class CheckpointStore:

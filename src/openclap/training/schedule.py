@@ -42,8 +42,8 @@ class ScheduleConfig(Config):
         if total_steps is None or self.warmup_steps >= total_steps:
             length = "is ended by the clock alone" if total_steps is None else f"has {total_steps} steps"
             raise ConfigError(
-                f"schedule.warmup_steps is {self.warmup_steps}, but the run {length}: set schedule.warmup_steps to null "
-                "and schedule.warmup to a share of the run, or make the run longer (trainer.max_epochs)"
+                f"schedule.warmup_steps is {self.warmup_steps}, but the run {length}: set schedule.warmup_steps to "
+                "null and schedule.warmup to a share of the run, or make the run longer (trainer.max_epochs)"
             )
         return self.model_copy(update={"warmup": self.warmup_steps / total_steps, "warmup_steps": None})
 
