@@ -1,93 +1,152 @@
-"""Whatever is given, the bundle in it: finds out what a checkpoint is, and says so where it cannot be read."""
+"""Whatever is given, the bundle in it: finds out by content what a checkpoint is, and says where it cannot be read.
+
+A name is a path, or "owner/model[@revision]" for a hub repository, or "owner/repository/file.pt[@revision]" for one
+file of it. A directory with `format_version` in its config.json is a bundle; anything else goes to the adapter that
+recognises its tensors' names.
+"""
 
 from __future__ import annotations
 
-import json
-import pickletools
-import zipfile
+import re
 from pathlib import Path
 
 import torch
 
 from openclap.atomic import current
+from openclap.checkpoints import hub
+from openclap.checkpoints.adapter import Source, adapters
 from openclap.checkpoints.hub import fetch, is_hub_name
-from openclap.checkpoints.native import BUNDLE_FILES, CONFIG_FILE, Bundle, is_bundle, load_bundle
+from openclap.checkpoints.native import BUNDLE_FILES, CONFIG_FILE, WEIGHTS_FILE, Bundle, is_bundle, load_bundle
+from openclap.checkpoints.source import is_pickle, is_safetensors, open_directory, open_file, read_json
 from openclap.errors import CheckpointError
 
-_ONLY = "this version of openclap reads its own bundles only (a directory that `openclap train` has written)"
+_HUB_FILE = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)/(?P<file>[\w.\-/]+?)(?:@(?P<revision>[\w./-]+))?")
+_TOKENIZER_FILES = ("tokenizer*.json", "special_tokens_map.json", "vocab.json", "merges.txt", "vocab.txt")
 
 
-def load(path_or_name: str | Path, device: str | torch.device = "cpu") -> Bundle:
-    """The bundle in a directory, or in a Hugging Face hub repository.
+def load(
+    path_or_name: str | Path, device: str | torch.device = "cpu", *, tokenizer: str | Path | None = None
+) -> Bundle:
+    """The model in a bundle's directory, a foreign checkpoint, or a Hugging Face hub repository, in evaluation mode.
 
     Args:
-        path_or_name: a bundle's directory; or a hub name, "owner/model" or "owner/model@revision".
+        path_or_name: a directory or file; or a hub name, "owner/model" or "owner/repository/file.pt", either with
+            "@revision" after it.
         device: where the model goes.
+        tokenizer: for a checkpoint that carries none: a directory with tokenizer.json, or a hub name.
 
     Raises:
-        CheckpointError: if there is none; says what was found instead.
+        CheckpointError: if there is nothing, or nothing that openclap reads; says what was found instead.
     """
-    path = Path(path_or_name)
-    if current(path).is_dir():
-        _refuse_foreign_directory(current(path))
-        return load_bundle(path, device)
-    if path.is_file():
-        raise CheckpointError(f"{path}: {_describe_file(path)}; {_ONLY}")
-    if not is_hub_name(str(path_or_name)):
-        raise CheckpointError(f"there is no directory {str(path_or_name)!r}, and it is no hub name (owner/model)")
+    found = locate(path_or_name)
+    if isinstance(found, Path):
+        if tokenizer is not None:
+            raise CheckpointError(
+                f"{found} has a tokenizer of its own, which its text encoder was trained with: leave tokenizer out"
+            )
+        return load_bundle(found, device)
+    bundle = adapters.get(recognise(found)).read(found, tokenizer)
+    bundle.model.to(device).eval()
+    bundle.frontend.to(device).eval()
+    return bundle
+
+
+def locate(path_or_name: str | Path) -> Path | Source:
+    """Where a checkpoint is: a bundle's directory, or a foreign one opened; fetched from the hub if need be.
+
+    Raises:
+        CheckpointError: if there is none.
+    """
+    path = current(Path(path_or_name))
+    if path.is_dir():
+        return path if _is_bundle(path) else open_directory(path)
+    if path.exists():
+        return _open_file(path)
     name = str(path_or_name)
-    _refuse_foreign_directory(fetch(name, [CONFIG_FILE]))  # before gigabytes of something else come
-    return load_bundle(fetch(name, BUNDLE_FILES), device)
+    if is_hub_name(name):
+        return _from_hub(name)
+    file = _HUB_FILE.fullmatch(name)
+    if file is None or name.startswith("."):
+        raise CheckpointError(
+            f"there is no file or directory {name!r}, and it is no hub name (owner/model, or owner/repository/file.pt)"
+        )
+    got = hub.fetch_file(file["repository"], file["file"], file["revision"])
+    return _open_file(got.path, got.repository, got.revision)
 
 
-def _refuse_foreign_directory(directory: Path) -> None:
+def recognise(source: Source) -> str:
+    """The name of the adapter that reads a foreign checkpoint.
+
+    Raises:
+        CheckpointError: if none does; shows some of the tensors' names.
+    """
+    for name in adapters.names():
+        if adapters.get(name).recognises(source):
+            return name
+    shown = ", ".join(sorted(source.names)[:4])
+    known = ", ".join(["openclap's own bundles", *(adapters.get(name).title for name in adapters.names())])
+    if source.config is None and (source.path.parent / CONFIG_FILE).is_file() and is_safetensors(source.path):
+        raise CheckpointError(
+            f"{source.path}: is bare weights, which do not say what they are; give the directory {source.path.parent}, "
+            "which has a config.json"
+        )
+    raise CheckpointError(
+        f"{source.path}: holds {len(source.names)} tensors ({shown}, …) of no model that openclap reads; it "
+        f"reads {known}"
+    )
+
+
+def _from_hub(name: str) -> Path | Source:
+    directory = fetch(name, [CONFIG_FILE])  # says what it is, before gigabytes of something else come
+    repository, _, _ = name.partition("@")
+    if _is_bundle(directory):
+        return fetch(name, BUNDLE_FILES)
+    fetch(name, [CONFIG_FILE, "preprocessor_config.json", *_TOKENIZER_FILES, "model*.safetensors*"])
+    if not any(directory.glob("model*.safetensors*")):
+        fetch(name, ["pytorch_model*.bin*"])
+    return open_directory(directory, repository, directory.name)
+
+
+def _open_file(path: Path, repository: str | None = None, revision: str | None = None) -> Source:
+    if not path.is_file():
+        raise CheckpointError(f"{path}: is neither a file nor a directory, and cannot hold a checkpoint")
+    if not (is_pickle(path) or is_safetensors(path)):
+        raise CheckpointError(
+            f"{path}: is no checkpoint: neither a bundle's directory, nor a PyTorch or safetensors file that is whole"
+        )
+    return open_file(path, repository, revision)
+
+
+def _is_bundle(directory: Path) -> bool:
+    """Whether a directory is a bundle, and not a Hugging Face model.
+
+    Raises:
+        CheckpointError: if it is neither; says what it holds.
+    """
     if is_bundle(directory):
-        return
-    config_file = directory / CONFIG_FILE
-    if config_file.is_file():
-        try:
-            config = json.loads(config_file.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise CheckpointError(f"{config_file}: is not JSON ({error})") from error
-        kind = config.get("model_type") if isinstance(config, dict) else None
-        if kind == "clap":
-            raise CheckpointError(f"{directory} is recognised as a Hugging Face ClapModel, and not supported: {_ONLY}")
-        if kind is not None:
-            raise CheckpointError(f"{directory} is a Hugging Face model of type {kind!r}, not a CLAP model; {_ONLY}")
-        raise CheckpointError(f"{config_file} has neither format_version nor model_type: this is no model; {_ONLY}")
-    pickles = sorted(file.name for pattern in ("*.pt", "*.pth") for file in directory.glob(pattern))
-    found = f"it holds {', '.join(pickles[:3])}" if pickles else "it has no config.json"
-    nested = next((child.name for child in sorted(directory.iterdir()) if child.is_dir() and is_bundle(child)), None)
-    hint = f"; did you mean {directory / nested}?" if nested else ""
-    raise CheckpointError(f"{directory} is no bundle: {found}{hint}; {_ONLY}")
+        return True
+    if not (directory / CONFIG_FILE).is_file():
+        raise CheckpointError(f"{directory} is no bundle: {_held(directory)}")
+    kind = read_json(directory / CONFIG_FILE).get("model_type")
+    if kind is None:
+        raise CheckpointError(f"{directory / CONFIG_FILE} has neither format_version nor model_type: this is no model")
+    if kind != "clap":
+        raise CheckpointError(
+            f"{directory} is a Hugging Face model of type {kind!r}, not a CLAP model (type 'clap'); a text encoder "
+            "goes into training as text_init"
+        )
+    return False
 
 
-def _describe_file(path: Path) -> str:
-    """What a file that is no directory probably is, without running the pickle that it may be."""
-    if path.suffix == ".safetensors":
-        return f"is bare weights, which do not say what they are; if {str(path.parent)!r} is a bundle, give that"
-    words = _pickled_words(path)
-    if words is None:
-        return "is a file, not a checkpoint directory"
-    if any(word.startswith(("module.logit_scale_a", "logit_scale_a")) for word in words):
-        return "is recognised as a LAION-CLAP checkpoint (.pt), and not supported"
-    if any(word.startswith(("caption_encoder.", "clapcap.")) for word in words):
-        return "is recognised as an MS-CLAP checkpoint (.pth), and not supported"
-    return "is a PyTorch pickle of an unknown model, and not supported"
+def _held(directory: Path) -> str:
+    inside = sorted(directory.iterdir())
+    nested = next((child for child in inside if child.is_dir() and is_bundle(child)), None)
+    if nested is not None:
+        return f"it has no {CONFIG_FILE}; did you mean {nested}?"
+    files = [child for child in inside if child.is_file() and (is_pickle(child) or is_safetensors(child))]
+    if files:
+        return f"it holds {', '.join(file.name for file in files[:4])}: give one of them, as in {files[0]}"
+    return f"it has no {CONFIG_FILE}"
 
 
-def _pickled_words(path: Path) -> set[str] | None:
-    """The strings inside a PyTorch file, read as data; None if it is no PyTorch file."""
-    try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                name = next(name for name in archive.namelist() if name.endswith("data.pkl"))
-                stream = archive.read(name)
-            return {value for _, value, _ in pickletools.genops(stream) if isinstance(value, str)}
-        with path.open("rb") as file:  # the format before PyTorch 1.6: several pickles in a row, then the tensors
-            if file.read(1) != b"\x80":
-                return None
-            file.seek(0)
-            return {value for _ in range(4) for _, value, _ in pickletools.genops(file) if isinstance(value, str)}
-    except (StopIteration, ValueError, OSError, zipfile.BadZipFile):
-        return None
+__all__ = ["WEIGHTS_FILE", "load", "locate", "recognise"]

@@ -37,10 +37,19 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         tensors: dict[str, Tensor] = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path}: is truncated or no safetensors file ({error}); get it again") from error
+    check_finite(tensors, path)
+    return tensors
+
+
+def check_finite(tensors: Mapping[str, Tensor], origin: str | Path) -> None:
+    """Make sure that no tensor holds NaN or infinity.
+
+    Raises:
+        CheckpointError: if one does; names it.
+    """
     bad = [name for name, value in tensors.items() if not _all_finite(value)]
     if bad:
-        raise CheckpointError(f"{path}: NaN or infinite values in {_some(bad)}; the model was broken when it was saved")
-    return tensors
+        raise CheckpointError(f"{origin}: NaN or infinite values in {_some(bad)}; the model was broken when it was saved")
 
 
 def put_weights(module: nn.Module, tensors: Mapping[str, Tensor], origin: str | Path) -> None:
