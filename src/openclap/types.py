@@ -29,16 +29,55 @@ class Waveform:
 
 
 @dataclass(frozen=True, eq=False)
+class Clip:
+    """One sound with the model's length, ready for a batch.
+
+    Attributes:
+        samples: as many as the model's window has, at the front-end's rate.
+        is_longer: whether the sound was longer; of a fused front-end, whether its views differ (see
+            `openclap.audio.fusion`).
+        views: the log-mel views of a sound longer than the window, of a fused front-end; None otherwise.
+    """
+
+    samples: Float32[np.ndarray, " window"]
+    is_longer: bool
+    views: Float32[np.ndarray, "views frames mels"] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class FusedViews:
+    """The ready features of those clips in a batch that a fused front-end took more of than fits the window.
+
+    Attributes:
+        rows: their places in the batch.
+        features: their log-mel views.
+    """
+
+    rows: Int[Tensor, " fused"]
+    features: Float[Tensor, "fused views frames mels"]
+
+    def to(self, device: torch.device | str) -> FusedViews:
+        """The same views on a device."""
+        return replace(
+            self,
+            rows=self.rows.to(device, non_blocking=True),
+            features=self.features.to(device, non_blocking=True),
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class AudioBatch:
     """Clips of one length, ready for the log-mel front-end.
 
     Attributes:
         waveforms: samples at the front-end's rate, after the length policy.
         is_longer: which clips were longer than the model's window (feature fusion asks).
+        fused: the views of the clips that have some; None where none has.
     """
 
     waveforms: Float[Tensor, "batch samples"]
     is_longer: Bool[Tensor, " batch"]
+    fused: FusedViews | None = None
 
     def to(self, device: torch.device | str) -> AudioBatch:
         """The same batch on a device."""
@@ -46,6 +85,7 @@ class AudioBatch:
             self,
             waveforms=self.waveforms.to(device, non_blocking=True),
             is_longer=self.is_longer.to(device, non_blocking=True),
+            fused=None if self.fused is None else self.fused.to(device),
         )
 
     def __len__(self) -> int:

@@ -1,27 +1,27 @@
 """From a sound to features: decode, mix down, resample, fit the length, log-mel, in this order and nowhere else.
 
-The same object serves training and use; only training hands it a generator, for random crops.
+The same object serves training and use; only training hands it a generator, for random crops and views.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from jaxtyping import Float, Float32
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from openclap.audio.decode import decode, decode_blocks
+from openclap.audio.fusion import VIEWS, FusionConfig, fused_views
 from openclap.audio.length import LengthConfig, fit_length
 from openclap.audio.mel import MEL_PRESETS, LogMel, MelConfig
 from openclap.audio.resample import resample, resample_blocks
-from openclap.audio.source import AudioSource
+from openclap.audio.source import AudioSource, source_name
 from openclap.config import Config
-from openclap.types import AudioBatch, Waveform
+from openclap.errors import EmptyAudioError
+from openclap.types import AudioBatch, Clip, FusedViews, Waveform
 
 
 class FrontendConfig(Config):
@@ -33,17 +33,22 @@ class FrontendConfig(Config):
         mel: the features.
         int16_round_trip: round the samples to 16 bits (towards zero, clipped at full scale) after resampling, as
             LAION-CLAP does in training and in use.
+        fusion: how a clip longer than the window becomes four views; None for models without feature fusion, which
+            take one part of it.
     """
 
     window_s: float = 10.0
     length: LengthConfig = Field(default_factory=LengthConfig)
     mel: MelConfig = Field(default_factory=MelConfig)
     int16_round_trip: bool = False
+    fusion: FusionConfig | None = None
 
     @model_validator(mode="after")
     def _check(self) -> FrontendConfig:
         if self.frames == 0:
             raise ValueError(f"window_s {self.window_s} is too short for one frame of {self.mel.win_length} samples")
+        if self.fusion is not None and self.mel.frames is not None:
+            raise ValueError(f"mel.frames {self.mel.frames} cuts long clips, which fusion needs whole: set one to null")
         return self
 
     @property
@@ -61,6 +66,11 @@ class FrontendConfig(Config):
         """Frames of a clip's features."""
         return self.mel.count_frames(self.window_samples)
 
+    @property
+    def views(self) -> int:
+        """Views of each clip: 4 with feature fusion, else 1."""
+        return 1 if self.fusion is None else VIEWS
+
 
 class Frontend(nn.Module):
     """Sound to features; without parameters and without state, so that its config is all there is to save.
@@ -73,6 +83,11 @@ class Frontend(nn.Module):
         self.config = config
         self.log_mel = LogMel(config.mel)
 
+    @property
+    def views(self) -> int:
+        """Views of each clip: 4 with feature fusion, else 1."""
+        return self.config.views
+
     def load(
         self,
         source: AudioSource,
@@ -81,15 +96,16 @@ class Frontend(nn.Module):
         start_s: float = 0.0,
         duration_s: float | None = None,
         generator: torch.Generator | None = None,
-    ) -> tuple[Float32[np.ndarray, " window"], bool]:
-        """One clip of exactly `config.window_samples` samples, and whether the sound was longer.
+    ) -> Clip:
+        """One clip of exactly `config.window_samples` samples, and of a longer one with fusion its views.
 
         Args:
             source: as for `openclap.audio.decode.decode`.
             sample_rate_hz: the rate of an array, in Hz.
             start_s: where in the source to begin, in seconds.
             duration_s: how much of it to take, in seconds; None for the rest.
-            generator: where a random crop's place is drawn from; None crops as `config.length.crop` says.
+            generator: where the places of a random crop and of random views are drawn from; None takes them as
+                `config.length.crop` and `config.fusion.positions` say.
 
         Raises:
             AudioError: if the sound cannot be used.
@@ -118,7 +134,9 @@ class Frontend(nn.Module):
             duration_s=duration_s,
             allow_silent=allow_silent,
         )
-        return resample(waveform, self.config.sample_rate_hz)
+        resampled = resample(waveform, self.config.sample_rate_hz)
+        self._check_not_empty(len(resampled.samples), source)
+        return resampled
 
     def read_blocks(
         self, source: AudioSource, *, sample_rate_hz: int | None = None, block_s: float
@@ -131,40 +149,68 @@ class Frontend(nn.Module):
             AudioError: if the sound cannot be used; see `openclap.audio.decode.decode_blocks` for when.
         """
         blocks = decode_blocks(source, sample_rate_hz=sample_rate_hz, block_s=block_s)
-        return resample_blocks(blocks, self.config.sample_rate_hz)
+        n_samples = 0
+        for block in resample_blocks(blocks, self.config.sample_rate_hz):
+            n_samples += len(block.samples)
+            yield block
+        self._check_not_empty(n_samples, source)
 
-    def fit(
-        self, samples: Float32[np.ndarray, " samples"], generator: torch.Generator | None = None
-    ) -> tuple[Float32[np.ndarray, " window"], bool]:
-        """Samples at the front-end's rate with the model's length, and whether they were longer.
+    def fit(self, samples: Float32[np.ndarray, " samples"], generator: torch.Generator | None = None) -> Clip:
+        """Samples at the front-end's rate with the model's length; with fusion, of longer ones also the views.
 
-        The 16-bit round trip, where the config asks for it, is made here, once.
+        The 16-bit round trip, where the config asks for it, is made here, once. Nothing of the clip keeps the samples
+        given in memory.
+
+        Raises:
+            ValueError: if there are no samples.
         """
-        fitted = fit_length(samples, self.config.window_samples, self.config.length, generator)
-        if self.config.int16_round_trip:
-            fitted = int16_round_trip(fitted)
-        return fitted, len(samples) > self.config.window_samples
+        config = self.config
+        is_longer = len(samples) > config.window_samples
+        if is_longer and config.fusion is not None:
+            whole = self._rounded(samples)
+            features = self.log_mel(torch.from_numpy(whole).to(self.log_mel.window.device))
+            views = fused_views(features, config.frames, config.fusion, generator).cpu().numpy()
+            part = fit_length(whole, config.window_samples, config.length, generator)
+            return Clip(part.copy(), len(features) > config.frames, views)
+        fitted = self._rounded(fit_length(samples, config.window_samples, config.length, generator))
+        return Clip(fitted.copy() if is_longer and fitted.base is not None else fitted, is_longer)
 
-    def batch(self, clips: Sequence[tuple[npt.NDArray[Any], bool]]) -> AudioBatch:
+    def batch(self, clips: Sequence[Clip]) -> AudioBatch:
         """What `load` or `fit` gave for several clips, as one batch."""
-        waveforms = torch.from_numpy(np.stack([samples for samples, _ in clips]))
-        return AudioBatch(waveforms, torch.tensor([is_longer for _, is_longer in clips], dtype=torch.bool))
+        views = {row: clip.views for row, clip in enumerate(clips) if clip.views is not None}
+        features = [torch.from_numpy(view) for view in views.values()]
+        return AudioBatch(
+            waveforms=torch.from_numpy(np.stack([clip.samples for clip in clips])),
+            is_longer=torch.tensor([clip.is_longer for clip in clips], dtype=torch.bool),
+            fused=FusedViews(torch.tensor(list(views)), torch.stack(features)) if views else None,
+        )
 
     def forward(self, audio: AudioBatch) -> Float[Tensor, "batch views frames mels"]:
-        """Log-mel features of a batch, one view a clip."""
-        features: Tensor = self.log_mel(audio.waveforms)
-        return features[:, None]
+        """Log-mel features of a batch: one view a clip, or with fusion four, which are alike in a short clip."""
+        features: Tensor = self.log_mel(audio.waveforms)[:, None].expand(-1, self.views, -1, -1)
+        return features if audio.fused is None else features.index_copy(0, audio.fused.rows, audio.fused.features)
+
+    def _rounded(self, samples: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, " samples"]:
+        return int16_round_trip(samples) if self.config.int16_round_trip else samples
+
+    def _check_not_empty(self, n_samples: int, source: AudioSource) -> None:
+        if n_samples == 0:
+            rate_hz = self.config.sample_rate_hz
+            raise EmptyAudioError(source_name(source), f"is too short: no sample is left of it at {rate_hz} Hz")
 
 
 def int16_round_trip(samples: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, " samples"]:
     """The samples as a 16-bit file would give them back: ×32767, clipped, cut towards zero, ÷32767."""
-    quantised = (np.clip(samples, -1.0, 1.0) * np.float32(32767.0)).astype(np.int16)
-    return np.asarray(quantised.astype(np.float32) / np.float32(32767.0))
+    rounded: Float32[np.ndarray, " samples"] = np.clip(samples, -1.0, 1.0)
+    rounded *= np.float32(32767.0)
+    np.trunc(rounded, out=rounded)  # in place: a long clip is large
+    rounded /= np.float32(32767.0)
+    return rounded
 
 
 FRONTEND_PRESETS: dict[str, FrontendConfig] = {
     "laion": FrontendConfig(mel=MEL_PRESETS["laion"], int16_round_trip=True),
-    "laion-fusion": FrontendConfig(mel=MEL_PRESETS["laion-fusion"], int16_round_trip=True),
+    "laion-fusion": FrontendConfig(mel=MEL_PRESETS["laion-fusion"], int16_round_trip=True, fusion=FusionConfig()),
     "msclap-2022": FrontendConfig(window_s=5.0, length=LengthConfig(short="repeat"), mel=MEL_PRESETS["msclap-2022"]),
     "msclap-2023": FrontendConfig(window_s=7.0, length=LengthConfig(short="repeat"), mel=MEL_PRESETS["msclap-2023"]),
     "audiomae": FrontendConfig(length=LengthConfig(short="zero-pad"), mel=MEL_PRESETS["audiomae"]),

@@ -9,12 +9,11 @@ import threading
 import traceback
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
@@ -22,7 +21,7 @@ from openclap.audio.decode import audio_info
 from openclap.audio.frontend import Frontend
 from openclap.data.cache import WaveformCache
 from openclap.errors import AudioError
-from openclap.types import AudioBatch
+from openclap.types import AudioBatch, Clip
 
 _LARGE_BYTES = 2_000_000
 _LONG_S = 60.0
@@ -74,7 +73,7 @@ class AudioReader:
 
     def read(self, clips: list[ClipRequest]) -> AudioRead:
         """The clips' sound; those that raise an `AudioError` are left out and told."""
-        held: list[tuple[np.ndarray, bool]] = []
+        held: list[Clip] = []
         positions: list[int] = []
         failed: list[FailedClip] = []
         for clip in clips:
@@ -85,7 +84,7 @@ class AudioReader:
                 failed.append(FailedClip(clip.position, type(error).__name__, error.reason))
         return AudioRead(self._frontend.batch(held) if held else None, tuple(positions), tuple(failed))
 
-    def _read_clip(self, clip: ClipRequest) -> tuple[np.ndarray, bool]:
+    def _read_clip(self, clip: ClipRequest) -> Clip:
         generator = None if clip.crop_seed is None else torch.Generator().manual_seed(clip.crop_seed)
         samples = self._cache.get(clip.position) if self._cache else None
         if samples is None:
@@ -108,16 +107,14 @@ class AudioReader:
         length_s = rest_s if clip.duration_s is None else min(rest_s, clip.duration_s)
         return length_s if length_s > longest_s else None
 
-    def _read_part(
-        self, clip: ClipRequest, length_s: float, generator: torch.Generator | None
-    ) -> tuple[np.ndarray, bool]:
+    def _read_part(self, clip: ClipRequest, length_s: float, generator: torch.Generator | None) -> Clip:
         needed_s = self._frontend.config.window_s + _MARGIN_S
         share = 0.5 if self._frontend.config.length.crop == "centre" else 0.0
         if generator is not None:
             share = float(torch.rand((), generator=generator, dtype=torch.float64))
         start_s = clip.start_s + share * (length_s - needed_s)
         part = self._frontend.read(clip.audio, start_s=start_s, duration_s=needed_s, allow_silent=True)
-        return self._frontend.fit(part.samples)[0], True
+        return replace(self._frontend.fit(part.samples), is_longer=True)
 
 
 def read_batches(reader: AudioReader, requests: Iterable[list[ClipRequest]], workers: int) -> Iterator[AudioRead]:

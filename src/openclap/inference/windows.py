@@ -18,10 +18,10 @@ from jaxtyping import Float32
 from pydantic import Field
 from torch import Tensor
 
-from openclap.audio.decode import AudioSource, source_name
+from openclap.audio.decode import AudioSource
 from openclap.audio.frontend import Frontend
 from openclap.config import Config
-from openclap.errors import EmptyAudioError
+from openclap.types import Clip
 
 _BLOCK_S = 10.0  # what is decoded at once: long enough that a block's overhead is nothing, 2 MB at 48 kHz
 
@@ -43,13 +43,13 @@ class Window:
     Attributes:
         start_s: where it begins in the sound, in seconds.
         end_s: where it ends; of a sound shorter than the window, where the sound ends.
-        clip: what `Frontend.fit` gives: samples of the window's length, and whether the sound was longer.
+        clip: what `Frontend.fit` gives.
         is_last: whether it is the sound's last window.
     """
 
     start_s: float
     end_s: float
-    clip: tuple[Float32[np.ndarray, " window"], bool]
+    clip: Clip
     is_last: bool
 
 
@@ -73,8 +73,6 @@ def read_windows(
     block_s = max(_BLOCK_S, frontend.config.window_s)
     blocks = frontend.read_blocks(source, sample_rate_hz=array_rate_hz, block_s=block_s)
     for start, samples, is_last in cut((block.samples for block in blocks), window, hop):
-        if len(samples) == 0:
-            raise EmptyAudioError(source_name(source), f"is too short: no sample is left of it at {rate_hz} Hz")
         yield Window(start / rate_hz, (start + len(samples)) / rate_hz, frontend.fit(samples), is_last)
 
 

@@ -30,51 +30,51 @@ def stereo_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_preset_takes_a_file_to_features(name: str, stereo_file: Path) -> None:
     frontend = Frontend(FRONTEND_PRESETS[name])
     config = frontend.config
-    samples, is_longer = frontend.load(stereo_file)
-    assert samples.shape == (config.window_samples,)
-    assert not is_longer
-    features = frontend(frontend.batch([(samples, is_longer)] * 2))
-    assert features.shape == (2, 1, config.frames, config.mel.n_mels)
+    clip = frontend.load(stereo_file)
+    assert clip.samples.shape == (config.window_samples,)
+    assert not clip.is_longer
+    features = frontend(frontend.batch([clip] * 2))
+    assert features.shape == (2, frontend.views, config.frames, config.mel.n_mels)
     assert features.isfinite().all()
     assert FrontendConfig.read(config.plain()) == config
 
 
 def test_loading_is_decode_resample_fit(stereo_file: Path) -> None:
     config = FRONTEND_PRESETS["msclap-2023"].model_copy(update={"mel": FRONTEND_PRESETS["laion"].mel})
-    samples, _ = Frontend(config).load(stereo_file)
+    samples = Frontend(config).load(stereo_file).samples
     waveform = resample(decode(stereo_file), 48_000)
     np.testing.assert_array_equal(samples, fit_length(waveform.samples, config.window_samples, config.length))
 
 
 def test_a_file_its_bytes_and_its_samples_are_the_same_sound(stereo_file: Path) -> None:
     frontend = Frontend(FRONTEND_PRESETS["laion"])
-    expected, _ = frontend.load(stereo_file)
+    expected = frontend.load(stereo_file).samples
     for source, rate in (
         (stereo_file.read_bytes(), None),
         (io.BytesIO(stereo_file.read_bytes()), None),
         (NOISE, 44_100),
     ):
-        samples, _ = frontend.load(source, sample_rate_hz=rate)
-        np.testing.assert_array_equal(samples, expected)
+        clip = frontend.load(source, sample_rate_hz=rate)
+        np.testing.assert_array_equal(clip.samples, expected)
 
 
 def test_only_a_generator_makes_crops_random(stereo_file: Path) -> None:
     frontend = Frontend(FRONTEND_PRESETS["laion"].model_copy(update={"window_s": 1.0}))
-    first, is_longer = frontend.load(stereo_file)
-    assert is_longer
-    np.testing.assert_array_equal(frontend.load(stereo_file)[0], first)
-    one = frontend.load(stereo_file, generator=torch.Generator().manual_seed(1))[0]
-    same = frontend.load(stereo_file, generator=torch.Generator().manual_seed(1))[0]
-    other = frontend.load(stereo_file, generator=torch.Generator().manual_seed(2))[0]
+    first = frontend.load(stereo_file)
+    assert first.is_longer
+    np.testing.assert_array_equal(frontend.load(stereo_file).samples, first.samples)
+    one = frontend.load(stereo_file, generator=torch.Generator().manual_seed(1)).samples
+    same = frontend.load(stereo_file, generator=torch.Generator().manual_seed(1)).samples
+    other = frontend.load(stereo_file, generator=torch.Generator().manual_seed(2)).samples
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other)
 
 
 def test_a_range_is_loaded_from_its_place(stereo_file: Path) -> None:
     config = FRONTEND_PRESETS["msclap-2022"].model_copy(update={"window_s": 0.5})
-    samples, is_longer = Frontend(config).load(stereo_file, start_s=1.0, duration_s=0.5)
-    np.testing.assert_array_equal(samples, NOISE.mean(0)[44_100 : 44_100 + 22_050])
-    assert not is_longer
+    clip = Frontend(config).load(stereo_file, start_s=1.0, duration_s=0.5)
+    np.testing.assert_array_equal(clip.samples, NOISE.mean(0)[44_100 : 44_100 + 22_050])
+    assert not clip.is_longer
 
 
 def test_reading_leaves_the_length_alone(stereo_file: Path) -> None:
@@ -92,8 +92,8 @@ def test_the_16_bit_round_trip_clips_and_rounds_towards_zero() -> None:
 def test_the_round_trip_is_made_once_and_where_the_config_says(stereo_file: Path) -> None:
     with_trip = Frontend(FRONTEND_PRESETS["laion"])
     without = Frontend(FRONTEND_PRESETS["laion"].model_copy(update={"int16_round_trip": False}))
-    exact = without.load(stereo_file)[0]
-    np.testing.assert_array_equal(with_trip.load(stereo_file)[0], int16_round_trip(exact))
+    exact = without.load(stereo_file).samples
+    np.testing.assert_array_equal(with_trip.load(stereo_file).samples, int16_round_trip(exact))
     np.testing.assert_array_equal(with_trip.read(stereo_file).samples, without.read(stereo_file).samples)
 
 

@@ -78,7 +78,7 @@ def test_the_last_window_ends_where_the_sound_ends(
     found = list(read_windows(wav(seconds), None, frontend, PLAIN))
     assert places(found) == expected
     assert [window.is_last for window in found] == [False] * (len(found) - 1) + [True]
-    assert all(len(window.clip[0]) == 16000 for window in found)
+    assert all(len(window.clip.samples) == 16000 for window in found)
 
 
 def test_windows_may_overlap(frontend: Frontend, wav: Callable[..., Path]) -> None:
@@ -103,7 +103,7 @@ def test_reading_in_blocks_gives_the_samples_of_reading_it_all(
     assert places(found) == [(second, second + 1) for second in range(7)] + [(6.3, 7.3)]
     for window in found:
         first = round(window.start_s * 16000)
-        np.testing.assert_array_equal(window.clip[0], whole[first : first + 16000])
+        np.testing.assert_array_equal(window.clip.samples, whole[first : first + 16000])
 
 
 @pytest.mark.parametrize("rate_hz", [16000, 44100])
@@ -136,7 +136,7 @@ def test_path_bytes_file_objects_and_arrays_give_the_same_windows(
         found = list(read_windows(source, rate, frontend, PLAIN))
         assert places(found) == places(expected)
         for ours, theirs in zip(found, expected, strict=True):
-            np.testing.assert_array_equal(ours.clip[0], theirs.clip[0])
+            np.testing.assert_array_equal(ours.clip.samples, theirs.clip.samples)
 
 
 @pytest.mark.parametrize("kind", [("FLAC", "PCM_16"), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III")])
@@ -151,7 +151,7 @@ def test_compressed_files_are_cut_where_the_decoded_sound_is(
     assert len(found) == 7
     for window in found:
         first = round(window.start_s * 16000)
-        np.testing.assert_array_equal(window.clip[0], whole[first : first + 16000])
+        np.testing.assert_array_equal(window.clip.samples, whole[first : first + 16000])
 
 
 def test_silence_in_a_long_sound_is_fine_and_nothing_but_silence_is_not(
