@@ -18,7 +18,11 @@
     ├── CheckpointError                5   a checkpoint cannot be read, or does not fit
     ├── TrainingError                  6   training cannot go on
     │   └── NonFiniteError                 a loss or gradient became NaN or infinite
-    └── EvaluationError                7   an evaluation cannot be done on this data
+    ├── EvaluationError                7   an evaluation cannot be done on this data
+    └── IdentityError                  8   vectors of different models (or of one used differently) would be mixed
+
+The one warning, SanityWarning (a UserWarning), says that a model which could be loaded looks broken: what it computes is
+given, and should not be trusted.
 
 The command line prints the message and exits with the code; codes are stable. Usage errors of the command line itself
 exit with 2, an interrupt with 130, SIGTERM during training (after saving) with 143.
@@ -153,6 +157,29 @@ class EvaluationError(OpenclapError):
     """An evaluation cannot be done on this data."""
 
     exit_code = 7
+
+
+class SanityWarning(UserWarning):
+    """A loaded model looks broken: says which check it failed, with figures, what that means and what to do.
+
+    Args:
+        model: the model's name.
+        check: the name of the check (`openclap.inference.sanity` lists them).
+        reason: figures, meaning and advice, as one sentence.
+    """
+
+    def __init__(self, model: str, check: str, reason: str) -> None:
+        super().__init__(model, check, reason)  # all three, so that it survives the way back from a worker process
+        self.model, self.check, self.reason = model, check, reason
+
+    def __str__(self) -> str:
+        return f"{self.model}: check {self.check!r} failed: {self.reason}"
+
+
+class IdentityError(OpenclapError):
+    """Vectors of different embedding identities would be mixed: says which, and whose they are."""
+
+    exit_code = 8
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
