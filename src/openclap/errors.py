@@ -21,8 +21,8 @@
     ├── EvaluationError                7   an evaluation cannot be done on this data
     └── IdentityError                  8   vectors of different models (or of one used differently) would be mixed
 
-The one warning, SanityWarning (a UserWarning), says that a model which could be loaded looks broken: what it computes is
-given, and should not be trusted.
+The one warning, SanityWarning (a UserWarning), says that a model which could be loaded looks broken: what it computes
+is given, and should not be trusted.
 
 The command line prints the message and exits with the code; codes are stable. Usage errors of the command line itself
 exit with 2, an interrupt with 130, SIGTERM during training (after saving) with 143.

@@ -119,8 +119,8 @@ def _recorded_sha256(path: Path, name: str) -> str:
     promised = known["sha256"] if known is not None else blob.name if _SHA256.fullmatch(blob.name) else found
     if found != promised:
         raise CheckpointError(
-            f"{name}: its bytes have SHA-256 {found}, but must have {promised}: the copy in the cache is damaged or was "
-            f"changed; delete {blob}, and it is fetched again"
+            f"{name}: its bytes have SHA-256 {found}, but must have {promised}: the copy in the cache is damaged or "
+            f"was changed; delete {blob}, and it is fetched again"
         )
     with file_written_whole(record) as fresh:
         fresh.write_text(json.dumps({"name": name, "path": str(blob), "sha256": found, **seen}), encoding="utf-8")
