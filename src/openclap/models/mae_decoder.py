@@ -1,0 +1,121 @@
+"""The decoder of a masked autoencoder: from the tokens that were kept, the pixels of every patch.
+
+Source: "Masked Autoencoders", arXiv 2111.06377, section 3, and AudioMAE, arXiv 2207.06405, section 3.3; written anew.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from openclap.config import Config
+from openclap.errors import ConfigError
+from openclap.models.layers.cosine_window import CosineWindowBlock
+from openclap.models.layers.positions import Positions, PositionTable
+from openclap.models.layers.vit_block import LAYER_NORM_EPS, VitBlock, initialise
+
+_WINDOW, _SHIFT = 4, 2
+
+
+class MaeDecoderConfig(Config):
+    """A decoder; the defaults are those that AudioMAE was pre-trained with, and `depth` 8 of "global" blocks is MAE's.
+
+    Attributes:
+        encoder_dim: width of the encoder's tokens.
+        dim: width of the decoder's.
+        depth: blocks.
+        heads: attention heads.
+        mlp_ratio: hidden width of the blocks' perceptrons, in `dim`s.
+        blocks: "windows" for Swin V2 blocks of 4×4 tokens, every second one shifted by 2 through time; "global" for
+            attention of all tokens to all.
+        patch_pixels: values of a patch.
+        rows: tokens of one time.
+        positions: which fixed positions, as in the encoder.
+        cls_token: the encoder's tokens begin with a CLS token. "global" blocks attend to it, "windows" leave it out.
+    """
+
+    encoder_dim: int = Field(gt=0)
+    dim: int = Field(default=512, gt=0)
+    depth: int = Field(default=16, gt=0)
+    heads: int = Field(default=16, gt=0)
+    mlp_ratio: float = Field(default=4.0, gt=0)
+    blocks: Literal["windows", "global"] = "windows"
+    patch_pixels: int = Field(default=256, gt=0)
+    rows: int = Field(default=8, gt=0)
+    positions: Positions = "grid"
+    cls_token: bool = False
+
+    @model_validator(mode="after")
+    def _fits(self) -> MaeDecoderConfig:
+        if self.dim % self.heads:
+            raise ValueError(f"heads: {self.heads} heads do not divide the width of {self.dim}")
+        if self.dim % 4:
+            raise ValueError(f"dim: {self.dim} is no multiple of 4, which the positions need")
+        if self.blocks == "windows" and self.rows % _WINDOW:
+            raise ValueError(f"rows: {self.rows} is no multiple of {_WINDOW}, the side of a window")
+        return self
+
+
+class MaeDecoder(nn.Module):
+    """Kept tokens of an encoder to the pixels of all patches.
+
+    Args:
+        config: the geometry; the weights start random, as MAE's do.
+    """
+
+    def __init__(self, config: MaeDecoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embed = nn.Linear(config.encoder_dim, config.dim)
+        self.mask_token = nn.Parameter(torch.empty(1, 1, config.dim))
+        self.blocks = nn.ModuleList(_block(config, index) for index in range(config.depth))
+        self.norm = nn.LayerNorm(config.dim, eps=LAYER_NORM_EPS)
+        self.predict = nn.Linear(config.dim, config.patch_pixels)
+        self.positions = PositionTable(config.positions, config.rows, config.dim)
+        self.apply(initialise)
+        nn.init.normal_(self.mask_token, std=0.02)
+
+    def forward(
+        self, tokens: Float[Tensor, "batch kept wide"], restore_ids: Int[Tensor, "batch patches"]
+    ) -> Float[Tensor, "batch patches {self.config.patch_pixels}"]:
+        """The pixels of every patch, in the order of the grid.
+
+        Args:
+            tokens: what the encoder gave, its CLS token first if the config says so.
+            restore_ids: for every patch of the grid, its place when the kept ones, in their order, stand first and the
+                removed ones after them.
+
+        Raises:
+            ConfigError: if the grid cannot be cut into windows.
+        """
+        count, leading = restore_ids.shape[1], int(self.config.cls_token)
+        self._check_grid(count)
+        embedded = self.embed(tokens)
+        masked = self.mask_token.expand(len(tokens), count + leading - tokens.shape[1], -1)
+        shuffled = torch.cat([embedded[:, leading:], masked.to(embedded.dtype)], dim=1)
+        grid = shuffled.gather(1, restore_ids[:, :, None].expand(-1, -1, shuffled.shape[2])) + self.positions(count)
+        if leading and self.config.blocks == "global":
+            grid = torch.cat([embedded[:, :1], grid], dim=1)
+        for block in self.blocks:
+            grid = block(grid)
+        pixels: Tensor = self.predict(self.norm(grid[:, -count:]))
+        return pixels
+
+    def _check_grid(self, count: int) -> None:
+        whole = self.config.rows * (_WINDOW if self.config.blocks == "windows" else 1)
+        if count % whole:
+            raise ConfigError(
+                f"there are {count} patches, but this decoder takes multiples of {whole} ({self.config.rows} rows, "
+                f"{whole // self.config.rows} column(s) at a time): choose another window_s, or 'global' blocks"
+            )
+
+
+def _block(config: MaeDecoderConfig, index: int) -> nn.Module:
+    if config.blocks == "global":
+        return VitBlock(config.dim, config.heads, config.mlp_ratio)
+    shift = _SHIFT if index % 2 else 0
+    return CosineWindowBlock(config.dim, config.heads, config.rows, _WINDOW, shift, config.mlp_ratio)
