@@ -27,6 +27,7 @@ class ConvNet(nn.Module):
     """Two convolutions over time; tokens are frames, and their mean stands for the clip."""
 
     max_frames = None  # takes clips of any length
+    views = 1  # of a clip: no feature fusion
 
     def __init__(self, config: ConvNetConfig) -> None:
         super().__init__()

@@ -12,13 +12,21 @@ from openclap.errors import ConfigError
 from openclap.models.encoder import AudioEncoder
 from openclap.models.zoo import audio_encoders, list_models
 
-_THIN = {"embed_dim": 8, "heads": (1, 2, 4, 8), "spec_size": 128}
+_THIN = {"embed_dim": 8, "heads": (1, 2, 4, 8), "square_size": 128}
+_NARROW = {"dim": 32, "heads": 2, "depth": 2}
 # Options that make an encoder small enough to be tested in a second: an encoder of over a million weights needs a row.
 SMALL: dict[str, dict[str, object]] = {
     "htsat-tiny": _THIN | {"depths": (2, 2, 2, 1)},
     "htsat-base": _THIN | {"depths": (1, 1, 3, 1)},
     "htsat-large": _THIN | {"depths": (1, 1, 1, 1)},
     "htsat-mini": _THIN,
+    "pann-cnn14": {"channels": (4, 4, 8, 8, 8, 16)},
+    "pann-cnn10": {"channels": (4, 4, 8, 8, 16)},
+    "pann-cnn6": {"channels": (4, 4, 8, 16)},
+    "vit-tiny": _NARROW,
+    "vit-small": _NARROW,
+    "vit-base": _NARROW,
+    "vit-large": _NARROW,
 }
 NAMES = audio_encoders.names()
 

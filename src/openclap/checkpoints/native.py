@@ -160,7 +160,7 @@ def check_parts(bundle: Bundle) -> None:
         ConfigError: if they do not; names both sides.
     """
     frontend, tokenizer = bundle.frontend, bundle.tokenizer
-    bundle.model.check_frontend(frontend.config.mel.n_mels, frontend.config.frames)
+    bundle.model.check_frontend(frontend.config.mel.n_mels, frontend.config.frames, frontend.views)
     encoder = cast("TextEncoder", bundle.model.text_encoder)
     if tokenizer.vocab_size > encoder.vocab_size:
         raise ConfigError(

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from openclap.config import Config
 from openclap.errors import ConfigError
 from openclap.models.encoder import AudioEncoder
-from openclap.models.layers.projection import ProjectionConfig, build_projection
+from openclap.models.layers.projection import MlpHeads, ProjectionConfig, build_projection
 from openclap.models.zoo import audio_encoders, text_encoders
-from openclap.types import ClapOutput
+from openclap.types import ClapOutput, MlpOutput
 
 MAX_LOGIT_SCALE = math.log(100)
 
@@ -38,6 +38,8 @@ class ClapConfig(Config):
         projection: the heads, of one kind for both towers.
         init_logit_scale: the log of the first inverse temperature.
         init_logit_bias: the first bias of the logits, learnt from there (SigLIP starts at -10); None has none.
+        mlp_heads: whether there are LAION-CLAP's second heads over both embeddings, which its loss "infonce-mlp"
+            trains with; vectors do not depend on them.
     """
 
     audio: EncoderConfig
@@ -46,6 +48,7 @@ class ClapConfig(Config):
     projection: ProjectionConfig = ProjectionConfig()
     init_logit_scale: float = Field(default=math.log(1 / 0.07), ge=0, le=MAX_LOGIT_SCALE)
     init_logit_bias: float | None = None
+    mlp_heads: bool = False
 
 
 class Clap(nn.Module):
@@ -74,6 +77,7 @@ class Clap(nn.Module):
             self.register_buffer("logit_bias", torch.zeros(()), persistent=False)
         else:
             self.logit_bias = nn.Parameter(torch.tensor(config.init_logit_bias))
+        self.mlp_heads = MlpHeads(config.embed_dim, config.init_logit_scale) if config.mlp_heads else None
         self._resolved = config.model_copy(
             update={
                 "audio": EncoderConfig(name=config.audio.name, options=audio.config.plain()),
@@ -103,29 +107,34 @@ class Clap(nn.Module):
         attention_mask: Int[Tensor, "batch tokens"],
     ) -> ClapOutput:
         """The embeddings of a batch of pairs, and what turns their cosines into logits."""
+        audio, text = self.encode_audio(features, is_longer), self.encode_text(input_ids, attention_mask)
+        heads = self.mlp_heads
         return ClapOutput(
-            audio_embeds=self.encode_audio(features, is_longer),
-            text_embeds=self.encode_text(input_ids, attention_mask),
-            # Clamped before exp, where the limit itself still has a gradient: a scale that reaches it can come back.
-            logit_scale=self.logit_scale.float().clamp(max=MAX_LOGIT_SCALE).exp(),
+            audio_embeds=audio,
+            text_embeds=text,
+            logit_scale=_multiplier(self.logit_scale),
             logit_bias=self.logit_bias.float(),
+            mlp=heads and MlpOutput(heads.audio(audio), heads.text(text), _multiplier(heads.logit_scale)),
         )
 
     @torch.no_grad()
     def clamp_logit_scale_(self) -> None:
-        """Put `logit_scale` back into [0, ln 100], as LAION-CLAP does after each optimiser step."""
+        """Put the logit scales back into [0, ln 100], as LAION-CLAP does after each optimiser step."""
         self.logit_scale.clamp_(0, MAX_LOGIT_SCALE)
+        if self.mlp_heads is not None:
+            self.mlp_heads.logit_scale.clamp_(0, MAX_LOGIT_SCALE)
 
     def resolved_config(self) -> ClapConfig:
         """The config with every option of both encoders: it builds the same model under any later defaults."""
         return self._resolved
 
-    def check_frontend(self, n_mels: int, frames: int) -> None:
+    def check_frontend(self, n_mels: int, frames: int, views: int) -> None:
         """Make sure that a front-end's features fit the audio encoder.
 
         Args:
             n_mels: mel bins of the front-end.
             frames: frames of one window of the front-end.
+            views: views of a clip that the front-end makes.
 
         Raises:
             ConfigError: if they do not fit; names both sides.
@@ -137,11 +146,22 @@ class Clap(nn.Module):
                 f"frontend.mel.n_mels is {n_mels}, but audio encoder {name!r} needs {encoder.n_mels}: "
                 f"set frontend.mel.n_mels to {encoder.n_mels}, or the encoder's option n_mels to {n_mels}"
             )
+        if views != encoder.views:
+            wish = "set frontend.fusion" if encoder.views > 1 else "take frontend.fusion away"
+            raise ConfigError(
+                f"the front-end makes {views} view(s) of a clip, but audio encoder {name!r} takes {encoder.views}: "
+                f"{wish}, or set the encoder's option fusion"
+            )
         if encoder.max_frames is not None and frames > encoder.max_frames:
             raise ConfigError(
                 f"the front-end makes {frames} frames of a window, but audio encoder {name!r} takes at most "
                 f"{encoder.max_frames}: set a shorter frontend.window_s or a longer frontend.mel.hop_length"
             )
+
+
+def _multiplier(log_scale: Float[Tensor, ""]) -> Float[Tensor, ""]:
+    # Clamped before exp, where the limit itself still has a gradient: a scale that reaches it can come back.
+    return log_scale.float().clamp(max=MAX_LOGIT_SCALE).exp()
 
 
 def _unit(vectors: Float[Tensor, "batch embed"]) -> Float[Tensor, "batch embed"]:

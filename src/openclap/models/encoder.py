@@ -32,6 +32,10 @@ class AudioEncoder(Protocol):
         """The most frames a clip may have; None takes any number."""
 
     @property
+    def views(self) -> int:
+        """How many views of a clip the features must have: 1, or 4 where long clips are fused."""
+
+    @property
     def config(self) -> Config:
         """Every option that builds this encoder again."""
 

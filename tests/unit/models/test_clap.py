@@ -13,7 +13,7 @@ from openclap.models.clap import MAX_LOGIT_SCALE, Clap, ClapConfig, EncoderConfi
 from openclap.models.layers.projection import ProjectionConfig
 from openclap.types import ClapOutput
 
-AUDIO = {"spec_size": 32, "n_mels": 16, "embed_dim": 8, "depths": (1, 1), "heads": (1, 2)}
+AUDIO = {"square_size": 32, "n_mels": 16, "embed_dim": 8, "depths": (1, 1), "heads": (1, 2)}
 TEXT = {"vocab_size": 50, "dim": 16, "layers": 1}
 
 
@@ -141,8 +141,17 @@ def test_a_first_scale_outside_the_clamp_is_refused(value: float) -> None:
 
 def test_a_front_end_that_does_not_fit_is_told_from_one_that_does() -> None:
     model = Clap(config())
-    model.check_frontend(n_mels=16, frames=64)
+    model.check_frontend(n_mels=16, frames=64, views=1)
     with pytest.raises(ConfigError, match=r"frontend\.mel\.n_mels is 64, but audio encoder 'htsat-micro' needs 16"):
-        model.check_frontend(n_mels=64, frames=64)
+        model.check_frontend(n_mels=64, frames=64, views=1)
     with pytest.raises(ConfigError, match="65 frames of a window, but audio encoder 'htsat-micro' takes at most 64"):
-        model.check_frontend(n_mels=16, frames=65)
+        model.check_frontend(n_mels=16, frames=65, views=1)
+    with pytest.raises(ConfigError, match=r"makes 4 view\(s\) of a clip, but .* 'htsat-micro' takes 1: take frontend"):
+        model.check_frontend(n_mels=16, frames=64, views=4)
+
+
+def test_a_model_of_four_views_asks_the_front_end_for_them() -> None:
+    model = Clap(config(audio={"name": "htsat-micro", "options": {**AUDIO, "fusion": "daf-1d"}}))
+    model.check_frontend(n_mels=16, frames=64, views=4)
+    with pytest.raises(ConfigError, match=r"makes 1 view\(s\) .* takes 4: set frontend\.fusion"):
+        model.check_frontend(n_mels=16, frames=64, views=1)

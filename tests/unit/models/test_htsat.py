@@ -18,12 +18,25 @@ from openclap.models.zoo import audio_encoders
 TOLERANCE = 2e-5
 
 GEOMETRIES = {
-    "smallest": {"spec_size": 32, "n_mels": 16, "embed_dim": 8, "depths": (1, 1), "heads": (1, 2), "window_size": 4},
-    "shifted": {"spec_size": 64, "n_mels": 32, "embed_dim": 8, "depths": (2, 3), "heads": (2, 4), "window_size": 4},
-    "four segments": {"spec_size": 64, "n_mels": 16, "embed_dim": 8, "depths": (2, 2), "heads": (2, 4)},
-    "one window at the end": {"spec_size": 128, "n_mels": 64, "embed_dim": 12, "depths": (2, 2, 2), "heads": (2, 4, 8)},
-    "one segment": {"spec_size": 64, "n_mels": 64, "embed_dim": 8, "depths": (1, 2), "heads": (1, 1), "mlp_ratio": 2.0},
-    "tiny's grid": {"spec_size": 256, "n_mels": 64, "embed_dim": 8, "depths": (2, 2, 2, 2), "heads": (1, 2, 4, 8)},
+    "smallest": {"square_size": 32, "n_mels": 16, "embed_dim": 8, "depths": (1, 1), "heads": (1, 2), "window_size": 4},
+    "shifted": {"square_size": 64, "n_mels": 32, "embed_dim": 8, "depths": (2, 3), "heads": (2, 4), "window_size": 4},
+    "four segments": {"square_size": 64, "n_mels": 16, "embed_dim": 8, "depths": (2, 2), "heads": (2, 4)},
+    "one window at the end": {
+        "square_size": 128,
+        "n_mels": 64,
+        "embed_dim": 12,
+        "depths": (2, 2, 2),
+        "heads": (2, 4, 8),
+    },
+    "one segment": {
+        "square_size": 64,
+        "n_mels": 64,
+        "embed_dim": 8,
+        "depths": (1, 2),
+        "heads": (1, 1),
+        "mlp_ratio": 2.0,
+    },
+    "tiny's grid": {"square_size": 256, "n_mels": 64, "embed_dim": 8, "depths": (2, 2, 2, 2), "heads": (1, 2, 4, 8)},
 }
 
 RENAMES = (
@@ -68,7 +81,7 @@ def lively(model: nn.Module, seed: int = 0) -> nn.Module:
 def peer(config: HtsatConfig) -> ClapAudioModel:
     return ClapAudioModel(
         ClapAudioConfig(
-            spec_size=config.spec_size,
+            spec_size=config.square_size,
             num_mel_bins=config.n_mels,
             patch_size=config.patch_size,
             patch_stride=[config.patch_size, config.patch_size],
@@ -204,8 +217,8 @@ def test_features_that_do_not_fit_are_refused(shape: tuple[int, ...], reason: st
     [
         ({"heads": (2,)}, "heads has 1 stages"),
         ({"heads": (3, 4)}, "3 heads do not divide"),
-        ({"n_mels": 48}, "does not divide spec_size"),
-        ({"n_mels": 4, "spec_size": 64}, "not a multiple of 8"),
+        ({"n_mels": 48}, "does not divide square_size"),
+        ({"n_mels": 4, "square_size": 64}, "not a multiple of 8"),
         ({"window_size": 6}, "does not divide a stage's"),
         ({"depth": (2, 2)}, "did you mean 'depths'"),
         ({"embed_dim": -1}, "embed_dim"),

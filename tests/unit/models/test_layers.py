@@ -74,7 +74,7 @@ def test_drop_path_keeps_the_mean_and_drops_whole_samples() -> None:
 def test_spec_augment_draws_stripes_no_wider_than_told() -> None:
     torch.manual_seed(0)
     config = SpecAugmentConfig(time_width=8, time_stripes=1, mel_width=4, mel_stripes=1)
-    out = SpecAugment(config)(torch.ones(500, 40, 16))
+    out = SpecAugment(config)(torch.ones(500, 1, 40, 16))[:, 0]
     silent_frames = (out == 0).all(dim=2).sum(dim=1)
     silent_mels = (out == 0).all(dim=1).sum(dim=1)
     assert set(silent_frames.tolist()) == set(range(8))
@@ -86,6 +86,6 @@ def test_spec_augment_draws_stripes_no_wider_than_told() -> None:
 
 def test_spec_augment_leaves_features_alone_in_use_and_fits_short_ones() -> None:
     layer = SpecAugment(SpecAugmentConfig())
-    short = torch.ones(3, 5, 4)
+    short = torch.ones(3, 1, 5, 4)
     assert layer(short).shape == short.shape
     assert torch.equal(layer.eval()(short), short)

@@ -27,7 +27,7 @@ class SpecAugmentConfig(Config):
 
 
 class SpecAugment(nn.Module):
-    """Features with stripes of zeros, other ones for every clip; in use they come back as they are.
+    """Features with stripes of zeros, other ones for every clip but the same in all of its views; training only.
 
     The randomness is that of torch's default generator. Zero is the mean where normalised features go in.
     """
@@ -36,15 +36,15 @@ class SpecAugment(nn.Module):
         super().__init__()
         self.config = config
 
-    def forward(self, features: Float[Tensor, "batch frames mels"]) -> Float[Tensor, "batch frames mels"]:
-        """The augmented features."""
+    def forward(self, features: Float[Tensor, "batch views frames mels"]) -> Float[Tensor, "batch views frames mels"]:
+        """The augmented features; in use they come back as they are."""
         if not self.training:
             return features
-        batch, frames, mels = features.shape
+        batch, _, frames, mels = features.shape
         c, device = self.config, features.device
         time = _stripes(batch, frames, c.time_width, c.time_stripes, device)
         mel = _stripes(batch, mels, c.mel_width, c.mel_stripes, device)
-        return features.masked_fill(time[:, :, None] | mel[:, None, :], 0)
+        return features.masked_fill(time[:, None, :, None] | mel[:, None, None, :], 0)
 
 
 def _stripes(batch: int, length: int, width: int, count: int, device: torch.device) -> Bool[Tensor, "batch length"]:
