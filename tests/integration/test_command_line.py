@@ -120,6 +120,45 @@ def test_embedding_goes_on_past_a_bad_file_and_says_so(model, corpus, tmp_path, 
         assert not any(path.endswith("00000.flac") for path in stored["path"])
 
 
+def test_an_embedding_that_was_killed_goes_on_and_gives_the_same_file(model, corpus, tmp_path, capsys, monkeypatch):
+    from openclap.cli import embed
+    from openclap.inference.job import EmbeddingJob
+
+    monkeypatch.setattr(embed, "_PART", 3)
+    whole, out = tmp_path / "whole.npz", tmp_path / "vectors.npz"
+    assert run(["embed", model, str(corpus / "test"), "--out", str(whole)]) == 0
+    add, parts = EmbeddingJob.add, []
+
+    def add_and_die(job, sounds):
+        add(job, sounds)
+        parts.append(len(sounds))
+        if len(parts) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(EmbeddingJob, "add", add_and_die)
+    assert run(["embed", model, str(corpus / "test"), "--out", str(out)]) == 130
+    assert not out.exists()
+    capsys.readouterr()
+    assert run(["embed", model, str(corpus / "test"), "--out", str(out)]) == 0
+    assert "6 of 8 sounds are done already" in capsys.readouterr().out
+    assert parts == [3, 3, 2]
+    with np.load(whole) as expected, np.load(out) as stored:
+        assert stored.files == expected.files
+        for name in expected.files:
+            np.testing.assert_array_equal(stored[name], expected[name])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["vectors.npz", "whole.npz"]
+
+
+def test_unfinished_work_is_not_mixed_with_another_kind(model, corpus, tmp_path, capsys):
+    from openclap.inference.job import EmbeddingJob
+
+    out = tmp_path / "vectors.npz"
+    EmbeddingJob.open(tmp_path / "vectors.npz.unfinished", "another model", {"windows": False})
+    assert run(["embed", model, str(corpus / "test"), "--out", str(out)]) == 8
+    assert "--restart" in capsys.readouterr().err
+    assert run(["embed", model, str(corpus / "test"), "--out", str(out), "--restart"]) == 0
+
+
 def test_parts_of_files_are_embedded_as_parts(model, corpus, tmp_path):
     manifest, out = tmp_path / "parts.csv", tmp_path / "vectors.npz"
     sound = corpus / "test" / "00000.flac"

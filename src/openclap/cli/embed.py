@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from openclap.audio.source import AudioSource
     from openclap.cli.output import Output
     from openclap.cli.sounds import Sound
-    from openclap.cli.vectors import VectorFile
     from openclap.inference.embedder import ClipEmbedding, Embedder
+    from openclap.inference.job import EmbeddedSound, EmbeddingJob
+    from openclap.inference.vectors import VectorFile
 
-_GROUP = 256  # clips whose vectors are handed to the file at once: one row group of Parquet
+_PART = 256  # sounds that are kept together: at most so many are embedded again after a kill
 
 
 def embed(
@@ -31,20 +32,22 @@ def embed(
         list[str] | None, typer.Option("--text", help="A text to embed, in place of sounds. May be repeated.")
     ] = None,
     windows: Annotated[bool, typer.Option("--windows", help="A vector for each window of a long sound.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Forget what an earlier run has left unfinished.")] = False,
     batch_size: BatchSize = 16,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Turn sounds (or texts) into a file of vectors.
 
-    They have unit length, and the file holds the identity of the model that they belong to. Sounds that cannot
-    be read are skipped, and named at the end; the exit code is then 3.
+    They have unit length, and the file holds the identity of the model that they belong to. Killed at any moment, the
+    same command goes on where it was. Sounds that cannot be read are skipped, and named at the end; the exit code is
+    then 3.
     """
     from openclap.cli.output import Output
     from openclap.cli.sounds import find_sounds
-    from openclap.cli.vectors import writing
     from openclap.errors import AudioError
     from openclap.inference.embedder import load
+    from openclap.inference.vectors import writing
 
     if bool(places) == bool(text):
         raise typer.BadParameter("give sounds to embed, or --text, and not both", param_hint="PLACE")
@@ -52,74 +55,144 @@ def embed(
     sounds = find_sounds(places) if places else []
     with writing(out) as file:
         embedder = load(model, device=device_name(device))
-        job = _Job(embedder, file, windows=windows)
         if text:
             file.add(embedder.embed_text(text), {"text": text})
-            job.rows = len(text)
+            written = _Written(rows=len(text))
         else:
-            job.run(sounds, batch_size, output)
+            job = _open_job(out, embedder, windows, restart)
+            _Work(embedder, job, windows=windows, batch_size=batch_size).run(sounds, output)
+            written = _write(job, sounds, file)
         file.describe(embedder.identity)
-    for name, reason in job.bad.items():
+    if not text:
+        job.close()
+    for name, reason in written.bad.items():
         output.say(("skipped", "yellow"), f" {name}: {reason}")
-    output.say(f"{job.rows} vectors of {embedder.embed_dim} numbers in {out}; {len(job.bad)} sounds skipped")
-    bad = [{"source": name, "reason": reason} for name, reason in job.bad.items()]
+    output.say(f"{written.rows} vectors of {embedder.embed_dim} numbers in {out}; {len(written.bad)} sounds skipped")
+    bad = [{"source": name, "reason": reason} for name, reason in written.bad.items()]
     output.result(
-        {"out": out, "vectors": job.rows, "dim": embedder.embed_dim, "identity": embedder.identity, "bad": bad}
+        {"out": out, "vectors": written.rows, "dim": embedder.embed_dim, "identity": embedder.identity, "bad": bad}
     )
     if bad:
         raise typer.Exit(AudioError.exit_code)
 
 
 @dataclass
-class _Job:
-    """Sounds to rows of a file; what could not be read is in `bad`, by name."""
+class _Work:
+    """Sounds to a job's parts."""
 
     embedder: Embedder
-    file: VectorFile
+    job: EmbeddingJob
     windows: bool
+    batch_size: int
+
+    def run(self, sounds: list[Sound], out: Output) -> None:
+        """Embed what is not done yet, part by part, and show how it goes."""
+        waiting = [sound for sound in sounds if sound.key not in self.job.done]
+        before = len(sounds) - len(waiting)
+        if before:
+            out.say(f"{before} of {len(sounds)} sounds are done already")
+        with out.progress("sounds") as bar:
+            task = bar.add_task("embedding", total=len(waiting))
+            for first in range(0, len(waiting), _PART):
+                part = waiting[first : first + _PART]
+                done: dict[str, EmbeddedSound] = {}
+                # Sounds of like length together: a batch then waits for no straggler.
+                for found in self._embed(sorted(part, key=lambda sound: sound.length_s())):
+                    done[found.key] = found
+                    bar.update(task, completed=first + len(done))
+                self.job.add([done[sound.key] for sound in part])
+
+    def _embed(self, sounds: Sequence[Sound]) -> Iterator[EmbeddedSound]:
+        import numpy as np
+
+        from openclap.inference.job import EmbeddedSound
+
+        nothing = np.zeros((0, self.embedder.embed_dim), np.float32)
+        readable = _Readable(sounds)
+        for clip in self.embedder.stream_audio(readable, batch_size=self.batch_size, on_error="keep"):
+            sound = readable.given[clip.index]
+            if clip.error is not None:
+                yield EmbeddedSound(sound.key, nothing, error=clip.error.reason)
+            else:
+                yield self._rows(sound, clip)
+        for sound, reason in readable.bad:
+            yield EmbeddedSound(sound.key, nothing, error=reason)
+
+    def _rows(self, sound: Sound, clip: ClipEmbedding) -> EmbeddedSound:
+        import numpy as np
+
+        from openclap.inference.job import EmbeddedSound
+
+        whole = [(clip.windows[0].start_s, clip.windows[-1].end_s, clip.vector)]
+        parts = [(w.start_s, w.end_s, w.vector) for w in clip.windows] if self.windows else whole
+        starts, ends, vectors = zip(*parts, strict=True)
+        return EmbeddedSound(
+            sound.key,
+            np.stack(vectors),
+            tuple(sound.start_s + start for start in starts),
+            tuple(sound.start_s + end for end in ends),
+        )
+
+
+@dataclass
+class _Written:
+    """What came of it: rows in the file, and by their names the sounds that have none."""
+
     rows: int = 0
     bad: dict[str, str] = field(default_factory=dict)
 
-    def run(self, sounds: list[Sound], batch_size: int, out: Output) -> None:
-        """Embed the sounds, and show how it goes."""
-        group: list[tuple[Sound, ClipEmbedding]] = []
-        readable = _Readable(sounds, self.bad)
-        with out.progress("sounds") as bar:
-            task = bar.add_task("embedding", total=len(sounds))
-            for clip in self.embedder.stream_audio(readable, batch_size=batch_size, on_error="keep"):
-                if clip.error is None:
-                    group.append((readable.given[clip.index], clip))
-                else:
-                    self.bad[clip.source] = clip.error.reason
-                if len(group) == _GROUP:
-                    self._write(group)
-                bar.update(task, completed=clip.index + 1)
-            self._write(group)
-            bar.update(task, completed=len(sounds))
 
-    def _write(self, group: list[tuple[Sound, ClipEmbedding]]) -> None:
-        import numpy as np
+def _open_job(out: Path, embedder: Embedder, windows: bool, restart: bool) -> EmbeddingJob:
+    import shutil
 
-        rows = []
-        for sound, clip in group:
-            whole = [(clip.windows[0].start_s, clip.windows[-1].end_s, clip.vector)]
-            parts = [(w.start_s, w.end_s, w.vector) for w in clip.windows] if self.windows else whole
-            rows += [
-                (str(sound.path), sound.start_s + start, sound.start_s + end, vector) for start, end, vector in parts
-            ]
-        if rows:
-            paths, starts, ends, vectors = zip(*rows, strict=True)
-            self.file.add(np.stack(vectors), {"path": paths, "start_s": starts, "end_s": ends})
-        self.rows += len(rows)
-        group.clear()
+    from openclap.inference.job import EmbeddingJob
+
+    folder = out.with_name(f"{out.name}.unfinished")
+    if restart and folder.exists():
+        shutil.rmtree(folder)
+    return EmbeddingJob.open(folder, embedder.identity, {"windows": windows})
+
+
+def _write(job: EmbeddingJob, sounds: list[Sound], file: VectorFile) -> _Written:
+    """Put a job's rows into a file, in the order of the sounds."""
+    import numpy as np
+
+    written = _Written()
+    found = zip(sounds, job.collect(sound.key for sound in sounds), strict=True)
+    for group in _groups(found):
+        for sound, embedded in group:
+            if embedded.error is not None:
+                written.bad[str(sound)] = embedded.error
+        vectors = [embedded.vectors for _, embedded in group if len(embedded.vectors)]
+        if vectors:
+            paths = [str(sound.path) for sound, embedded in group for _ in embedded.vectors]
+            starts = [start for _, embedded in group for start in embedded.start_s]
+            ends = [end for _, embedded in group for end in embedded.end_s]
+            file.add(np.concatenate(vectors), {"path": paths, "start_s": starts, "end_s": ends})
+            written.rows += len(paths)
+    return written
+
+
+def _groups(
+    found: Iterable[tuple[Sound, EmbeddedSound]],
+) -> Iterator[list[tuple[Sound, EmbeddedSound]]]:
+    from openclap.inference.batching import grouped
+
+    return grouped(found, _PART)
 
 
 class _Readable:
-    """What the embedder is handed, one after another: paths, or decoded parts; `given` has the sound of each."""
+    """What the embedder is handed, one after another: paths, or decoded parts.
 
-    def __init__(self, sounds: Iterable[Sound], bad: dict[str, str]) -> None:
-        self._sounds, self._bad = sounds, bad
+    Attributes:
+        given: the sounds that were handed over.
+        bad: those that could not be, with the reason.
+    """
+
+    def __init__(self, sounds: Iterable[Sound]) -> None:
+        self._sounds = sounds
         self.given: list[Sound] = []
+        self.bad: list[tuple[Sound, str]] = []
 
     def __iter__(self) -> Iterator[AudioSource]:
         from openclap.errors import AudioError
@@ -128,7 +201,7 @@ class _Readable:
             try:
                 source = sound.load()
             except AudioError as error:
-                self._bad[str(sound)] = error.reason
+                self.bad.append((sound, error.reason))
             else:
                 self.given.append(sound)
                 yield source

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,27 @@ class Sound:
         from openclap.audio.decode import decode
 
         return decode(self.path, start_s=self.start_s, duration_s=self.duration_s)
+
+    @cached_property
+    def key(self) -> str:
+        """What this part of this very file is known by: another size or time of change makes another key."""
+        try:
+            about = self.path.stat()
+        except OSError:  # reading it will say why
+            return f"{self}?"
+        return f"{self}?{about.st_size}@{about.st_mtime_ns}"
+
+    def length_s(self) -> float:
+        """How long it is by its header, in seconds; 0 for what has none that can be read."""
+        if self.duration_s is not None:
+            return self.duration_s
+        from openclap.audio.decode import audio_info
+        from openclap.errors import AudioError
+
+        try:
+            return audio_info(self.path).duration_s - self.start_s
+        except AudioError:  # embedding it will say why
+            return 0.0
 
     def __str__(self) -> str:
         if self.is_whole:

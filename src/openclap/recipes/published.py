@@ -70,9 +70,9 @@ def msclap_2023() -> RunConfig:
     """MS-CLAP of 2023 (arXiv 2309.05767, sections 2 and 3): HTSAT and GPT-2's end token on clips of 7 s.
 
     Published: 1024 shared dimensions, residual projections with dropout 0.5, captions of 77 tokens, 4.6 million pairs
-    in batches of 1536, Adam at 1e-3, multiplied by 0.1 where validation stalls, 40 epochs; filters built for 32 kHz over
-    44.1 kHz sound; the text encoder is frozen in the released configuration. Pooling finds the end token itself, where
-    the original counts ids that are not 0 (docs/compat.md). The plateau's patience is ours.
+    in batches of 1536, Adam at 1e-3, multiplied by 0.1 where validation stalls, 40 epochs; filters built for 32 kHz
+    over 44.1 kHz sound; the text encoder is frozen in the released configuration. Pooling finds the end token
+    itself, where the original counts ids that are not 0 (docs/compat.md). The plateau's patience is ours.
     """
     return _msclap(
         "msclap-2023",

@@ -2,17 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from jaxtyping import Float32
 
 from openclap.atomic import file_written_whole
-from openclap.errors import ConfigError
+from openclap.errors import ConfigError, DataError, IdentityError
 from openclap.optional import require
 
-if TYPE_CHECKING:
-    import numpy as np
+_IDENTITY = b"openclap.identity"  # in a Parquet file's metadata
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """Stored vectors.
+
+    Attributes:
+        vectors: one a row, of unit length.
+        identity: of the model and its use that they are of (`Embedder.identity`).
+        columns: what is known of each row: "path", "start_s" and "end_s" of sounds, "text" of texts.
+    """
+
+    vectors: Float32[np.ndarray, "rows embed"]
+    identity: str
+    columns: Mapping[str, npt.NDArray[Any]]
+
+    def check(self, identity: str, whose: str = "the model") -> Vectors:
+        """The same, if they are of this identity.
+
+        Raises:
+            IdentityError: if they are not; cosines between such vectors mean nothing.
+        """
+        if self.identity != identity:
+            raise IdentityError(
+                f"the vectors have identity {self.identity[:12]}…, but {whose} has {identity[:12]}…: they come from "
+                "another model, or from this one with other windows or precision; embed again with the same one"
+            )
+        return self
+
+
+def read_vectors(*paths: str | Path) -> Vectors:
+    """What `openclap embed` has written to one or several files, as one table.
+
+    Raises:
+        DataError: if a file is missing, broken, or holds no vectors of openclap.
+        IdentityError: if the files are of different identities.
+    """
+    if not paths:
+        raise ConfigError("give at least one file of vectors")
+    found = [_read(Path(path)) for path in paths]
+    first = found[0]
+    for path, other in zip(paths[1:], found[1:], strict=True):
+        other.check(first.identity, str(paths[0]))
+        if set(other.columns) != set(first.columns):
+            raise DataError(f"{path} has columns {sorted(other.columns)}, but {paths[0]} has {sorted(first.columns)}")
+    columns = {name: np.concatenate([part.columns[name] for part in found]) for name in first.columns}
+    return Vectors(np.concatenate([part.vectors for part in found]), first.identity, columns)
 
 
 class VectorFile(Protocol):
@@ -69,8 +121,6 @@ class NpzFile:
 
     def close(self) -> None:
         """Write the file."""
-        import numpy as np
-
         vectors = np.concatenate(self._vectors) if self._vectors else np.zeros((0, 0), np.float32)
         arrays: dict[str, Any] = {name: np.array(values) for name, values in self._columns.items()}
         with self._path.open("wb") as file:
@@ -102,13 +152,40 @@ class ParquetFile:
         """Write the file's foot."""
         if self._writer is None:
             self._write(self._arrow.table({}))
-        self._writer.add_key_value_metadata({"openclap.identity": self._identity})
+        self._writer.add_key_value_metadata({_IDENTITY.decode(): self._identity})
         self._writer.close()
 
     def _write(self, table: Any) -> None:
         if self._writer is None:
             self._writer = self._parquet.ParquetWriter(self._path, table.schema)
         self._writer.write_table(table)
+
+
+def _read(path: Path) -> Vectors:
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file of vectors")
+    try:
+        found = _read_parquet(path) if path.suffix == ".parquet" else _read_npz(path)
+    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: is no file of vectors as `openclap embed` writes them ({error})") from error
+    return found
+
+
+def _read_npz(path: Path) -> Vectors:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        columns = {name: stored[name] for name in stored.files if name not in {"vectors", "identity"}}
+        return Vectors(stored["vectors"], str(stored["identity"]), columns)
+
+
+def _read_parquet(path: Path) -> Vectors:
+    parquet = require("pyarrow.parquet", extra="train", purpose="reading Parquet")
+    table = parquet.read_table(path)
+    identity = parquet.read_metadata(path).metadata[_IDENTITY].decode()
+    if not table.num_rows:
+        return Vectors(np.zeros((0, 0), np.float32), identity, {})
+    flat = table["vector"].combine_chunks().flatten().to_numpy()
+    columns = {name: np.array(table[name].to_pylist()) for name in table.column_names if name != "vector"}
+    return Vectors(flat.reshape(table.num_rows, -1).astype(np.float32, copy=False), identity, columns)
 
 
 def _unicode(value: Any) -> Any:

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from openclap.cli.vectors import writing
-from openclap.errors import ConfigError
+from openclap.errors import ConfigError, DataError, IdentityError
+from openclap.inference.vectors import Vectors, read_vectors, writing
 
 ROWS = np.arange(12, dtype=np.float32).reshape(4, 3)
 
@@ -81,3 +81,41 @@ def test_a_file_name_need_not_be_unicode(suffix, tmp_path):
     with writing(tmp_path / f"vectors{suffix}") as file:
         file.add(ROWS[:1], {"path": ["caf\udce9.wav"]})
     assert (tmp_path / f"vectors{suffix}").exists()
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".parquet"])
+def test_what_is_written_is_read(suffix, tmp_path):
+    _write(tmp_path / f"vectors{suffix}")
+    found = read_vectors(tmp_path / f"vectors{suffix}")
+    np.testing.assert_array_equal(found.vectors, ROWS)
+    assert found.identity == "abc"
+    assert found.columns["path"].tolist() == ["0.wav", "1.wav", "2.wav", "3.wav"]
+    assert found.columns["start_s"].tolist() == [0.0, 1.5, 0.0, 1.5]
+
+
+def test_files_of_one_identity_are_read_as_one_table(tmp_path):
+    _write(tmp_path / "a.npz")
+    _write(tmp_path / "b.parquet")
+    assert read_vectors(tmp_path / "a.npz", tmp_path / "b.parquet").vectors.shape == (8, 3)
+
+
+def test_vectors_of_two_identities_are_not_mixed(tmp_path):
+    _write(tmp_path / "a.npz")
+    with writing(tmp_path / "b.npz") as file:
+        file.add(ROWS, {"path": list("abcd"), "start_s": [0.0] * 4})
+        file.describe("another")
+    with pytest.raises(IdentityError, match="another"):
+        read_vectors(tmp_path / "a.npz", tmp_path / "b.npz")
+    with pytest.raises(IdentityError, match="embed again"):
+        Vectors(ROWS, "abc", {}).check("xyz")
+
+
+@pytest.mark.parametrize("content", [b"", b"no vectors", b"PK\x03\x04 half a zip"])
+@pytest.mark.parametrize("suffix", [".npz", ".parquet"])
+def test_a_file_that_holds_no_vectors_is_named(content, suffix, tmp_path):
+    path = tmp_path / f"broken{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="broken"):
+        read_vectors(path)
+    with pytest.raises(DataError, match="no such file"):
+        read_vectors(tmp_path / f"missing{suffix}")
