@@ -48,7 +48,7 @@ class Embedder:
 
     def __init__(self, bundle: Bundle, windows: WindowConfig) -> None:
         self._bundle = bundle
-        self._windows = windows
+        self._windows = windows.resolved(bundle.config.frontend)
         self._model = bundle.model.eval()
         self.device = next(self._model.parameters()).device
         if self.device.type == "cpu":
@@ -119,7 +119,8 @@ class Embedder:
         """One unit vector a clip, of shape (clips, embed), float32; or with `windows` every window's vector and place.
 
         A clip longer than the model's window is the normalised mean of its windows' vectors. Windows follow each other
-        without overlap (unless the embedder was loaded otherwise), the last aligned to the clip's end.
+        without overlap (unless the embedder was loaded otherwise), the last aligned to the clip's end. A model with
+        feature fusion hears up to ten minutes at once instead, and more in stretches of so many.
 
         Args:
             clips: one clip or several: paths, encoded bytes, binary files, arrays of shape (samples,) or
@@ -127,7 +128,7 @@ class Embedder:
             sample_rate_hz: the rate of the arrays among them; files and `Waveform`s know their own.
             batch_size: how many windows go through the model at once on an accelerator, and at most on a CPU. It never
                 changes a vector.
-            windows: give a list a clip, of `WindowEmbedding`s, instead.
+            windows: give a list a clip, of `WindowEmbedding`s, instead; with feature fusion, too, of plain windows.
             on_error: "raise", or give a clip that cannot be used a row of NaN (with `windows`: no windows).
                 `stream_audio` tells the reasons.
 
@@ -139,6 +140,7 @@ class Embedder:
             clips,
             sample_rate_hz=sample_rate_hz,
             batch_size=batch_size,
+            windows=windows,
             on_error="raise" if on_error == "raise" else "keep",
         )
         if windows:
@@ -153,17 +155,20 @@ class Embedder:
         *,
         sample_rate_hz: int | None = None,
         batch_size: int = 16,
+        windows: bool = False,
         on_error: Literal["raise", "keep"] = "raise",
     ) -> Iterator[ClipEmbedding]:
         """The clips' embeddings one after another, in bounded memory: for many files, or files hours long.
 
         Sound is decoded in a background thread while the model works. Arguments are those of `embed_audio`, but clips
-        that cannot be used raise or, with "keep", come with their `error`.
+        that cannot be used raise or, with "keep", come with their `error`. The windows that a vector is the mean of
+        always come with it: of a model with feature fusion these are its stretches, or with `windows` plain windows.
         """
         _check_choice(on_error, "raise", "keep")
+        config = self._windows.model_copy(update={"long": "windows"}) if windows else self._windows
         return stream(
             _as_many(clips),
-            read=lambda clip: read_windows(clip, sample_rate_hz, self._frontend, self._windows),
+            read=lambda clip: read_windows(clip, sample_rate_hz, self._frontend, config),
             embed=self._embed_windows,
             batch=compute_batch(self.device, batch_size, most_on_cpu=CPU_WINDOWS),
             keep_errors=on_error == "keep",
