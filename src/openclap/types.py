@@ -147,14 +147,26 @@ class EncoderOutput(NamedTuple):
     pooled: Float[Tensor, "batch dim"]
 
 
+class MlpOutput(NamedTuple):
+    """What LAION-CLAP's second heads make of both embeddings; these vectors have any length.
+
+    `logit_scale_text` is the multiplier of the cosines with `text_embeds`, exp(parameter), clamped at 100.
+    """
+
+    audio_embeds: Float[Tensor, "batch embed"]
+    text_embeds: Float[Tensor, "batch embed"]
+    logit_scale_text: Float[Tensor, ""]
+
+
 class ClapOutput(NamedTuple):
     """What a CLAP model gives for a batch of pairs; both embeddings have unit length.
 
     `logit_scale` is the multiplier itself, exp(parameter), clamped at 100; `logit_bias` is zero unless the loss
-    (SigLIP) learns one.
+    (SigLIP) learns one; `mlp` is None unless the model has such heads.
     """
 
     audio_embeds: Float[Tensor, "batch embed"]
     text_embeds: Float[Tensor, "batch embed"]
     logit_scale: Float[Tensor, ""]
     logit_bias: Float[Tensor, ""]
+    mlp: MlpOutput | None = None

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from openclap.losses.base import losses
-from openclap.types import ClapOutput
+from openclap.types import ClapOutput, MlpOutput
 
 GROUPS = torch.tensor([0, 1, 0, 2, 3])
 
@@ -20,7 +20,14 @@ def pairs(dtype: torch.dtype = torch.float32) -> ClapOutput:
 
 @pytest.fixture(params=losses.names())
 def loss(request: pytest.FixtureRequest):
-    return losses.get(request.param)
+    """A loss, on outputs whose second heads give back what they get."""
+    chosen = losses.get(request.param)
+
+    def with_heads(output: ClapOutput, groups: torch.Tensor | None = None) -> torch.Tensor:
+        heads = MlpOutput(output.audio_embeds, output.text_embeds, output.logit_scale)
+        return chosen(output._replace(mlp=heads), groups)
+
+    return with_heads
 
 
 @pytest.mark.parametrize("groups", [None, GROUPS])

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from openclap.errors import ConfigError
 from openclap.losses.base import losses, pair_logits, positives
 from openclap.types import ClapOutput
 
@@ -38,3 +39,21 @@ def info_nce(output: ClapOutput, caption_group: Int[Tensor, " batch"] | None = N
     targets = positives(caption_group, output).float()
     targets /= targets.sum(dim=1, keepdim=True)  # symmetric, because all pairs of one caption have as many positives
     return (F.cross_entropy(logits, targets) + F.cross_entropy(logits.T, targets)) / 2
+
+
+@losses.register("infonce-mlp")
+def info_nce_mlp(output: ClapOutput, caption_group: Int[Tensor, " batch"] | None = None) -> Float[Tensor, ""]:
+    """Mean of four cross-entropies: each tower's embeddings against the other's through its second head, both ways.
+
+    LAION-CLAP's loss with its `mlp_loss` (its code; no published weights were trained with it): the sounds against the
+    texts' second vectors under `logit_scale`, and the sounds' second vectors against the texts under
+    `mlp.logit_scale_text`. Second vectors have any length. Captions that repeat are as in "infonce".
+
+    Raises:
+        ConfigError: if the model has no second heads.
+    """
+    if output.mlp is None:
+        raise ConfigError("the loss 'infonce-mlp' needs the model's second heads: set model.mlp_heads to true")
+    by_text_head = output._replace(text_embeds=output.mlp.text_embeds)
+    by_audio_head = output._replace(audio_embeds=output.mlp.audio_embeds, logit_scale=output.mlp.logit_scale_text)
+    return (info_nce(by_text_head, caption_group) + info_nce(by_audio_head, caption_group)) / 2

@@ -108,13 +108,12 @@ class Clap(nn.Module):
     ) -> ClapOutput:
         """The embeddings of a batch of pairs, and what turns their cosines into logits."""
         audio, text = self.encode_audio(features, is_longer), self.encode_text(input_ids, attention_mask)
-        heads = self.mlp_heads
         return ClapOutput(
             audio_embeds=audio,
             text_embeds=text,
             logit_scale=_multiplier(self.logit_scale),
             logit_bias=self.logit_bias.float(),
-            mlp=heads and MlpOutput(heads.audio(audio), heads.text(text), _multiplier(heads.logit_scale)),
+            mlp=None if self.mlp_heads is None else _through(self.mlp_heads, audio, text),
         )
 
     @torch.no_grad()
@@ -162,6 +161,12 @@ class Clap(nn.Module):
 def _multiplier(log_scale: Float[Tensor, ""]) -> Float[Tensor, ""]:
     # Clamped before exp, where the limit itself still has a gradient: a scale that reaches it can come back.
     return log_scale.float().clamp(max=MAX_LOGIT_SCALE).exp()
+
+
+def _through(
+    heads: MlpHeads, audio: Float[Tensor, "batch embed"], text: Float[Tensor, "batch embed"]
+) -> MlpOutput:
+    return MlpOutput(heads.audio(audio), heads.text(text), _multiplier(heads.logit_scale))
 
 
 def _unit(vectors: Float[Tensor, "batch embed"]) -> Float[Tensor, "batch embed"]:

@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from openclap.losses.contrastive import info_nce
-from openclap.types import ClapOutput
+from openclap.errors import ConfigError
+from openclap.losses.contrastive import info_nce, info_nce_mlp
+from openclap.types import ClapOutput, MlpOutput
 
 
 def pairs(batch: int = 6, embed: int = 8, scale: float = 5.0, seed: int = 0) -> ClapOutput:
@@ -58,14 +59,14 @@ def test_the_gradient_is_softmax_minus_target_in_both_directions() -> None:
 def test_both_towers_and_the_scale_get_the_gradient_that_finite_differences_give(groups: Tensor | None) -> None:
     output = pairs(batch=4, embed=3)
     for position in range(3):
-        values = [value.clone() for value in output]
+        values = [value.clone() for value in output[:4]]
         values[position].requires_grad_()
         info_nce(ClapOutput(*values), groups).backward()
         given = values[position].grad
         assert given is not None
         direction = torch.randn(given.shape, generator=torch.Generator().manual_seed(position))
         step = 1e-2  # float32: smaller steps drown in rounding, larger ones in curvature
-        ahead, behind = ([value.detach().clone() for value in output] for _ in range(2))
+        ahead, behind = ([value.detach().clone() for value in output[:4]] for _ in range(2))
         ahead[position] += step * direction
         behind[position] -= step * direction
         slope = (info_nce(ClapOutput(*ahead), groups) - info_nce(ClapOutput(*behind), groups)) / (2 * step)
@@ -114,3 +115,28 @@ def test_swapping_the_towers_does_not_matter() -> None:
     output, groups = pairs(), torch.tensor([0, 1, 2, 0, 1, 3])
     swapped = ClapOutput(output.text_embeds, output.audio_embeds, output.logit_scale, output.logit_bias)
     assert info_nce(swapped, groups).item() == pytest.approx(info_nce(output, groups).item(), abs=1e-6)
+
+
+def with_heads(output: ClapOutput) -> ClapOutput:
+    generator = torch.Generator().manual_seed(9)
+    audio, text = (torch.randn(output.audio_embeds.shape, generator=generator) for _ in range(2))
+    return output._replace(mlp=MlpOutput(audio, text, torch.tensor(3.0)))
+
+
+def test_the_loss_through_second_heads_is_the_mean_of_its_four_terms() -> None:
+    output, diagonal = with_heads(pairs()), torch.arange(6)
+    assert output.mlp is not None
+    by_text_head = output.logit_scale * output.audio_embeds @ output.mlp.text_embeds.T
+    by_audio_head = 3.0 * output.mlp.audio_embeds @ output.text_embeds.T
+    terms = [F.cross_entropy(logits, diagonal) for z in (by_text_head, by_audio_head) for logits in (z, z.T)]
+    assert info_nce_mlp(output).item() == pytest.approx(torch.stack(terms).mean().item(), abs=1e-6)
+
+
+def test_in_the_loss_through_second_heads_copies_of_a_caption_are_no_negatives() -> None:
+    output = with_heads(pairs(batch=2))
+    assert info_nce_mlp(output, torch.tensor([0, 0])) != info_nce_mlp(output)
+
+
+def test_the_loss_through_second_heads_asks_for_them() -> None:
+    with pytest.raises(ConfigError, match=r"set model\.mlp_heads to true"):
+        info_nce_mlp(pairs())

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from openclap.errors import ConfigError, UnknownNameError
+from openclap.losses.contrastive import info_nce_mlp
 from openclap.models.clap import MAX_LOGIT_SCALE, Clap, ClapConfig, EncoderConfig
 from openclap.models.layers.projection import ProjectionConfig
 from openclap.types import ClapOutput
@@ -155,3 +156,29 @@ def test_a_model_of_four_views_asks_the_front_end_for_them() -> None:
     model.check_frontend(n_mels=16, frames=64, views=4)
     with pytest.raises(ConfigError, match=r"makes 1 view\(s\) .* takes 4: set frontend\.fusion"):
         model.check_frontend(n_mels=16, frames=64, views=1)
+
+
+def test_second_heads_are_trained_clamped_and_change_no_vector() -> None:
+    torch.manual_seed(0)
+    plain = Clap(config()).eval()
+    model = Clap(config(mlp_heads=True)).eval()
+    model.load_state_dict(plain.state_dict(), strict=False)
+    output, without = run(model), run(plain)
+    assert without.mlp is None
+    assert output.mlp is not None
+    assert output.audio_embeds.equal(without.audio_embeds)
+    assert output.mlp.audio_embeds.shape == output.mlp.text_embeds.shape == (3, 24)
+    info_nce_mlp(output).backward()
+    assert all(weight.grad is not None for weight in model.mlp_heads.parameters())
+    with torch.no_grad():
+        model.mlp_heads.logit_scale.fill_(9.0)
+    model.clamp_logit_scale_()
+    assert model.mlp_heads.logit_scale.item() == pytest.approx(MAX_LOGIT_SCALE)
+
+
+def test_the_projections_activation_is_a_setting() -> None:
+    torch.manual_seed(0)
+    relu = Clap(config()).eval()
+    gelu = Clap(config(projection={"activation": "gelu"})).eval()
+    gelu.load_state_dict(relu.state_dict())
+    assert not run(gelu).audio_embeds.equal(run(relu).audio_embeds)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from openclap.errors import ConfigError
 from openclap.models.text.hf import HfTextConfig, HfTextEncoder
@@ -50,7 +51,7 @@ def pool(module: HfTextEncoder, batch: TextBatch) -> torch.Tensor:
         return module(batch.input_ids, batch.attention_mask).pooled
 
 
-@pytest.mark.parametrize("pooling", ["cls", "mean", "last", "end", "pooler"])
+@pytest.mark.parametrize("pooling", ["cls", "mean", "last", "end", "pooler", "nonzero-count"])
 @pytest.mark.parametrize("model_type", sorted(ARCHITECTURES))
 def test_padding_never_changes_a_text(model_type: str, pooling: str) -> None:
     if pooling == "pooler" and model_type not in HAVE_POOLERS:
@@ -136,3 +137,48 @@ def test_wrong_configs_are_explained() -> None:
         HfTextEncoder(HfTextConfig(hf={"model_type": "encodec"}))
     with pytest.raises(ConfigError, match="eos_token_id is None"):
         HfTextEncoder(HfTextConfig(hf={"model_type": "bert", **SHARED, **BERT}, pooling="end"))
+
+
+def padded(length: int, **changes: object) -> HfTextEncoder:
+    torch.manual_seed(0)
+    hf = {"model_type": "bart", **SHARED, **ARCHITECTURES["bart"]} | changes
+    return HfTextEncoder(HfTextConfig(hf=hf, pooling="padded-mean", padded_length=length)).eval()
+
+
+def test_padded_mean_counts_the_padding_of_a_fixed_length_and_no_batch() -> None:
+    module, batch = padded(12), texts()
+    full = TextBatch(F.pad(batch.input_ids, (0, 3), value=1), F.pad(batch.attention_mask, (0, 3)))
+    with torch.inference_mode():
+        output = module(full.input_ids, full.attention_mask)
+        hidden = module.backbone(input_ids=full.input_ids, attention_mask=full.attention_mask).last_hidden_state
+    assert output.pooled.equal(hidden.mean(dim=1))
+    torch.testing.assert_close(pool(module, batch), output.pooled)
+    assert pool(module, texts(fill=9)).equal(pool(module, batch))  # what fills is always the padding's own id
+    alone = TextBatch(batch.input_ids[2:3, :1], batch.attention_mask[2:3, :1])
+    # Another batch is another order of summation in float32.
+    torch.testing.assert_close(pool(module, alone)[0], output.pooled[2], atol=1e-5, rtol=1e-6)
+
+
+def test_padded_mean_gives_the_tokens_of_the_text_alone() -> None:
+    batch = texts()
+    assert padded(12)(batch.input_ids, batch.attention_mask).tokens.shape == (4, 9, 16)
+
+
+def test_padded_mean_has_a_longest_text_and_needs_a_padding() -> None:
+    module, batch = padded(8), texts()
+    assert module.max_tokens == 8
+    with pytest.raises(ConfigError, match="9 tokens, but pooling 'padded-mean' takes at most 8"):
+        module(batch.input_ids, batch.attention_mask)
+    with pytest.raises(ConfigError, match="pad_token_id is None"):
+        padded(8, pad_token_id=None)
+
+
+def test_pooling_by_count_moves_with_every_id_of_zero() -> None:
+    module = encoder("gpt2", "nonzero-count")
+    ids = torch.tensor([[7, 8, 9, END, 0], [7, 0, 9, END, 0], [0, 0, 0, 0, 0]])
+    mask = torch.tensor([[1, 1, 1, 1, 0], [1, 1, 1, 1, 0], [1, 1, 0, 0, 0]])
+    with torch.inference_mode():
+        output = module(ids, mask)
+    assert output.pooled[0].equal(output.tokens[0, 3])
+    assert output.pooled[1].equal(output.tokens[1, 2])
+    assert output.pooled[2].equal(output.tokens[2, 0])
