@@ -49,7 +49,7 @@ class LogMel(nn.Module):
     def __init__(self, config: MelConfig) -> None:
         super().__init__()
         self.config = config
-        bank, self._bins = _used_bins(_bank(config))
+        bank, self.bins = _used_bins(_bank(config))
         self.register_buffer("window", _window(config), persistent=False)
         self.register_buffer("bank", bank, persistent=False)
         self.register_buffer("bin_min", _limit(config.bin_min), persistent=False)
@@ -119,7 +119,7 @@ class LogMel(nn.Module):
         if config.preemphasis:
             before = torch.cat((frames[..., :1], frames[..., :-1]), -1)
             frames = frames - config.preemphasis * before
-        spectrum = torch.fft.rfft(frames * self.window, n=config.n_fft)[..., self._bins]
+        spectrum = torch.fft.rfft(frames * self.window, n=config.n_fft)[..., self.bins]
         power = torch.addcmul(spectrum.real * spectrum.real, spectrum.imag, spectrum.imag)
         if config.power != 2.0:
             power = power ** (config.power / 2.0)
