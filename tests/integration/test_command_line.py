@@ -211,6 +211,36 @@ def test_similarity_ranks_pairs(model, corpus, capsys):
     assert cosines == sorted(cosines, reverse=True)
 
 
+@pytest.mark.parametrize("command", [["similarity", "-t", "rain"], ["classify", "-l", "rain", "-l", "dog"]])
+def test_a_sound_that_cannot_be_read_does_not_hide_the_others(command, model, corpus, tmp_path, capsys):
+    (tmp_path / "broken.wav").write_bytes(b"this is no sound")
+    shutil.copy(corpus / "test" / "00000.flac", tmp_path)
+    assert run([command[0], model, str(tmp_path), *command[1:], "--json"]) == 3
+    good, bad = json.loads(capsys.readouterr().out)
+    assert good["sound"].endswith("00000.flac")
+    assert bad["sound"].endswith("broken.wav")
+    assert bad["error"]
+
+
+def test_stored_vectors_stand_for_their_sounds(model, corpus, tmp_path, capsys):
+    sounds, stored = str(corpus / "test"), str(tmp_path / "vectors.parquet")
+    assert run(["embed", model, sounds, "--out", stored]) == 0
+    capsys.readouterr()
+    assert run(["similarity", model, stored, "-t", "rain", "--json"]) == 0
+    from_vectors = json.loads(capsys.readouterr().out)
+    assert run(["similarity", model, sounds, "-t", "rain", "--json"]) == 0
+    from_sounds = json.loads(capsys.readouterr().out)
+    assert [row["sound"] for row in from_vectors] == [row["sound"] for row in from_sounds]
+    assert [row["cosine"] for row in from_vectors] == pytest.approx([row["cosine"] for row in from_sounds], abs=1e-6)
+
+
+def test_stored_vectors_of_another_model_are_refused(model, tmp_path, capsys):
+    stored = tmp_path / "vectors.npz"
+    np.savez(stored, vectors=np.ones((1, 32), np.float32), identity="another", path=["a.wav"], start_s=[0], end_s=[1])
+    assert run(["similarity", model, str(stored), "-t", "rain"]) == 8
+    assert "another model" in capsys.readouterr().err
+
+
 def test_data_check_finds_leakage_and_exits_with_3(corpus, tmp_path, capsys):
     assert run(["data", "check", str(corpus), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["clips"] == 28

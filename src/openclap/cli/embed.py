@@ -12,7 +12,6 @@ import typer
 from openclap.cli.options import BatchSize, Device, Json, Model, device_name
 
 if TYPE_CHECKING:
-    from openclap.audio.source import AudioSource
     from openclap.cli.output import Output
     from openclap.cli.sounds import Sound
     from openclap.inference.embedder import ClipEmbedding, Embedder
@@ -105,18 +104,15 @@ class _Work:
     def _embed(self, sounds: Sequence[Sound]) -> Iterator[EmbeddedSound]:
         import numpy as np
 
+        from openclap.cli.heard import each
         from openclap.inference.job import EmbeddedSound
 
         nothing = np.zeros((0, self.embedder.embed_dim), np.float32)
-        readable = _Readable(sounds)
-        for clip in self.embedder.stream_audio(readable, batch_size=self.batch_size, on_error="keep"):
-            sound = readable.given[clip.index]
-            if clip.error is not None:
-                yield EmbeddedSound(sound.key, nothing, error=clip.error.reason)
+        for sound, clip in each(self.embedder, sounds, batch_size=self.batch_size):
+            if isinstance(clip, str):
+                yield EmbeddedSound(sound.key, nothing, error=clip)
             else:
                 yield self._rows(sound, clip)
-        for sound, reason in readable.bad:
-            yield EmbeddedSound(sound.key, nothing, error=reason)
 
     def _rows(self, sound: Sound, clip: ClipEmbedding) -> EmbeddedSound:
         import numpy as np
@@ -179,29 +175,3 @@ def _groups(
     from openclap.inference.batching import grouped
 
     return grouped(found, _PART)
-
-
-class _Readable:
-    """What the embedder is handed, one after another: paths, or decoded parts.
-
-    Attributes:
-        given: the sounds that were handed over.
-        bad: those that could not be, with the reason.
-    """
-
-    def __init__(self, sounds: Iterable[Sound]) -> None:
-        self._sounds = sounds
-        self.given: list[Sound] = []
-        self.bad: list[tuple[Sound, str]] = []
-
-    def __iter__(self) -> Iterator[AudioSource]:
-        from openclap.errors import AudioError
-
-        for sound in self._sounds:
-            try:
-                source = sound.load()
-            except AudioError as error:
-                self.bad.append((sound, error.reason))
-            else:
-                self.given.append(sound)
-                yield source

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, and words on stderr.")]
 Model = Annotated[str, typer.Argument(help="A trained model: a checkpoint directory, such as runs/demo/best.")]
+Sounds = Annotated[
+    list[Path],
+    typer.Argument(metavar="SOUND…", help="Sound files, folders of them, manifests, or what `openclap embed` wrote."),
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Windows of sound in one pass.")]
 Where = Annotated[

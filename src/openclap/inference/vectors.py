@@ -161,6 +161,17 @@ class ParquetFile:
         self._writer.write_table(table)
 
 
+def holds_vectors(path: Path) -> bool:
+    """Whether a file says of itself that it holds vectors; a Parquet file may as well be a manifest."""
+    if not path.is_file() or path.suffix != ".parquet":
+        return path.suffix == ".npz"
+    parquet = require("pyarrow.parquet", extra="train", purpose="reading Parquet")
+    try:
+        return _IDENTITY in (parquet.read_metadata(path).metadata or {})
+    except (OSError, ValueError):  # reading it as what it is meant to be will say why
+        return False
+
+
 def _read(path: Path) -> Vectors:
     if not path.is_file():
         raise DataError(f"{path}: there is no such file of vectors")

@@ -85,7 +85,7 @@ def parameter_groups(model: Clap, config: OptimConfig) -> list[dict[str, Any]]:
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        part = next((encoder for encoder in _ENCODERS if name.startswith(f"{encoder}.")), "heads")
+        part = next((encoder for encoder in _ENCODERS if name.startswith(f"{encoder}.")), "projections")
         factor = getattr(config, part).lr_factor if part in _ENCODERS else 1.0
         decays = _decays(name, parameter)
         label = part if decays else f"{part}, no decay"
@@ -114,7 +114,7 @@ def build_optimizer(model: Clap, config: OptimConfig) -> torch.optim.AdamW:
 
 
 def set_rate(optimizer: torch.optim.Optimizer, config: OptimConfig, factor: float) -> float:
-    """Set every group's learning rate to its peak times `factor`; gives the rate of the heads."""
+    """Set every group's learning rate to its peak times `factor`; gives the rate of the projections."""
     for group in optimizer.param_groups:
         group["lr"] = config.lr * group["lr_factor"] * factor
     return config.lr * factor

@@ -74,7 +74,7 @@ def test_each_encoder_learns_at_its_own_rate_and_the_heads_at_the_peak(model):
     assert set_rate(optimizer, config, 0.5) == pytest.approx(5e-3)
     rates = {group["name"]: group["lr"] for group in optimizer.param_groups}
     assert rates["text_encoder"] == rates["text_encoder, no decay"] == pytest.approx(5e-4)
-    assert rates["audio_encoder"] == rates["heads"] == pytest.approx(5e-3)
+    assert rates["audio_encoder"] == rates["projections"] == pytest.approx(5e-3)
 
 
 def test_a_frozen_encoder_needs_no_gradient_and_stays_in_evaluation_mode(model):
