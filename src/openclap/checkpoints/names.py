@@ -29,7 +29,7 @@ class Pair:
         theirs: names in the foreign checkpoint.
         ours: names in an openclap model.
         kernel: the shape there of what is one dimension here, after the first: (1, 4, 4) for a convolution over patches
-            that is a linear map here. None where shapes agree.
+            that is a linear map here, -1 for any number. None where shapes agree.
     """
 
     theirs: tuple[str, ...]
@@ -38,12 +38,20 @@ class Pair:
 
     def here(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Our tensors, made of theirs."""
-        return _convert(tensors, self.theirs, self.ours, lambda t: t if self.kernel is None else t.flatten(1))
+        return _convert(tensors, self.theirs, self.ours, self._flat)
 
     def there(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Their tensors, made of ours."""
         shape = self.kernel
         return _convert(tensors, self.ours, self.theirs, lambda t: t if shape is None else t.reshape(len(t), *shape))
+
+    def _flat(self, tensor: Tensor) -> Tensor:
+        if self.kernel is None:
+            return tensor
+        given = tuple(tensor.shape[1:])
+        if len(given) != len(self.kernel) or any(n not in (m, -1) for n, m in zip(self.kernel, given, strict=True)):
+            raise RuntimeError(f"kernels of {given} where {self.kernel} belong, -1 being any")
+        return tensor.flatten(1)
 
 
 @dataclass(frozen=True)
@@ -55,10 +63,12 @@ class Fixed:
     Attributes:
         theirs: its name.
         value: makes it.
+        tolerance: how far an entry may lie from it, where libraries round differently.
     """
 
     theirs: str
     value: Callable[[], Tensor]
+    tolerance: float = 0.0
 
 
 def same(theirs: str, ours: str, *parts: str) -> list[Pair]:
@@ -155,7 +165,7 @@ def _convert(
 
 def _check_fixed(rule: Fixed, found: Tensor, origin: str | Path) -> None:
     value = rule.value()
-    if found.shape != value.shape or not torch.equal(found.to(value.dtype), value):
+    if found.shape != value.shape or not torch.allclose(found.to(value.dtype), value, rtol=0, atol=rule.tolerance):
         raise CheckpointError(
             f"{origin}: {rule.theirs} is a table that follows from the architecture, and holds other values: this is "
             "another architecture than its tensors' shapes speak of"
