@@ -6,6 +6,7 @@ no random crop, every window stands for itself, and padding never reaches a resu
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -22,6 +23,7 @@ from openclap.checkpoints.load import load as load_checkpoint
 from openclap.checkpoints.native import Bundle, weights_digest
 from openclap.config import digest
 from openclap.errors import ConfigError
+from openclap.inference import sanity
 from openclap.inference.batching import CPU_TEXTS, CPU_WINDOWS, by_length, compute_batch, text_chunks
 from openclap.inference.stream import ClipEmbedding, WindowEmbedding, stream, unit
 from openclap.inference.windows import Window, WindowConfig, read_windows
@@ -84,6 +86,11 @@ class Embedder:
                 "tokenizer": self._bundle.tokenizer.digest,
             }
         )
+
+    @property
+    def logit_scale(self) -> float:
+        """The log of the inverse temperature that the model learnt."""
+        return float(self._model.logit_scale.detach())
 
     @overload
     def embed_audio(
@@ -226,7 +233,7 @@ class Embedder:
 
         They are relative to the labels given and add up to 1 even where nothing fits.
         """
-        scale = float(self._model.logit_scale.detach().float().exp())
+        scale = math.exp(self.logit_scale)
         logits = scale * similarity.astype(np.float64)
         weights = np.exp(logits - logits.max(axis=1, keepdims=True))
         shares: Float32[np.ndarray, "clips labels"] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
@@ -276,20 +283,29 @@ class Embedder:
         return vectors
 
 
-def load(path_or_name: str | Path, device: str | torch.device = "cpu", *, hop_s: float | None = None) -> Embedder:
+def load(
+    path_or_name: str | Path, device: str | torch.device = "cpu", *, hop_s: float | None = None, check: bool = True
+) -> Embedder:
     """The model in a directory or a Hugging Face hub repository, ready for use.
 
     Args:
         path_or_name: a directory that training has written (`runs/demo/best`), or a hub name ("owner/model").
         device: "cpu", "cuda", "cuda:1", …
         hop_s: seconds from one window of a long clip to the next; None is the model's window: no overlap.
+        check: put a few texts and sounds through the model, and warn if it looks broken (`openclap.inference.sanity`).
 
     Raises:
         CheckpointError: if there is no model, or it cannot be read; says why.
         ConfigError: if there is no such device here.
+
+    Warns:
+        SanityWarning: for each check that the model fails.
     """
     _check_device(device)
-    return Embedder.from_bundle(load_checkpoint(path_or_name, device), windows=WindowConfig(hop_s=hop_s))
+    embedder = Embedder.from_bundle(load_checkpoint(path_or_name, device), windows=WindowConfig(hop_s=hop_s))
+    if check:
+        sanity.warn_of(embedder)
+    return embedder
 
 
 def _as_many(clips: AudioSource | Iterable[AudioSource]) -> Iterable[AudioSource]:
