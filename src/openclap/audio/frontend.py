@@ -167,7 +167,7 @@ class Frontend(nn.Module):
         config = self.config
         is_longer = len(samples) > config.window_samples
         if is_longer and config.fusion is not None:
-            whole = self._rounded(samples)
+            whole = np.require(self._rounded(samples), requirements="W")  # torch takes no read-only array: a cache's
             features = self.log_mel(torch.from_numpy(whole).to(self.log_mel.window.device))
             views = fused_views(features, config.frames, config.fusion, generator).cpu().numpy()
             part = fit_length(whole, config.window_samples, config.length, generator)

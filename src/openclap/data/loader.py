@@ -52,7 +52,7 @@ class DataConfig(Config):
         batch_size: clips a step; with fewer different clips than this, a step holds them all.
         workers: processes that read sound; 0 reads in the training process. A script that trains with workers needs
             the usual `if __name__ == "__main__":`.
-        random_crop: whether clips longer than the window are cropped at random.
+        random_crop: whether clips longer than the window are cropped at random, or their views taken at random places.
         max_bad_fraction: the share of the clips that may fail to load before training stops; 0 stops at the first.
         cache_bytes: memory for decoded clips, all workers together; 0 decodes them anew in each epoch.
     """

@@ -28,6 +28,8 @@ _LONG_S = 60.0
 _MARGIN_S = 0.05
 """Of a clip longer than a minute (in a file large enough to ask), only the part that the crop takes is decoded, and
 a little more, since resampling rounds. Others are decoded whole, and may be cached; the cache decides neither."""
+_LONG_FUSED_S = 600.0
+"""Fusion hears the whole clip; ten minutes of a longer one are decoded: as much as is fused at once in use."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class AudioReader:
 
     def _long_s(self, clip: ClipRequest) -> float | None:
         """The length of a clip that is too long to be decoded whole, or None."""
-        longest_s = max(_LONG_S, 2 * self._frontend.config.window_s)
+        longest_s = self._longest_s
         if clip.duration_s is not None and clip.duration_s <= longest_s:
             return None
         if not clip.audio.is_file() or clip.audio.stat().st_size < _LARGE_BYTES:
@@ -107,13 +109,22 @@ class AudioReader:
         length_s = rest_s if clip.duration_s is None else min(rest_s, clip.duration_s)
         return length_s if length_s > longest_s else None
 
+    @property
+    def _longest_s(self) -> float:
+        """The longest sound that is decoded for one clip."""
+        config = self._frontend.config
+        return max(_LONG_S if config.fusion is None else _LONG_FUSED_S, 2 * config.window_s)
+
     def _read_part(self, clip: ClipRequest, length_s: float, generator: torch.Generator | None) -> Clip:
-        needed_s = self._frontend.config.window_s + _MARGIN_S
-        share = 0.5 if self._frontend.config.length.crop == "centre" else 0.0
+        config = self._frontend.config
+        needed_s = config.window_s + _MARGIN_S if config.fusion is None else self._longest_s
+        share = 0.5 if config.length.crop == "centre" else 0.0
         if generator is not None:
             share = float(torch.rand((), generator=generator, dtype=torch.float64))
         start_s = clip.start_s + share * (length_s - needed_s)
         part = self._frontend.read(clip.audio, start_s=start_s, duration_s=needed_s, allow_silent=True)
+        if config.fusion is not None:
+            return self._frontend.fit(part.samples, generator)
         return replace(self._frontend.fit(part.samples), is_longer=True)
 
 

@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from openclap.audio.frontend import Frontend, FrontendConfig
+from openclap.audio.fusion import FusionConfig
 from openclap.audio.mel import MelConfig
 from openclap.data.example import Example
 from openclap.text.tokenizer import Tokenizer, TokenizerConfig
@@ -56,6 +57,12 @@ def frontend() -> Frontend:
         sample_rate_hz=RATE_HZ, n_fft=256, win_length=256, hop_length=128, n_mels=8, f_min_hz=50, f_max_hz=4000
     )
     return Frontend(FrontendConfig(window_s=0.1, mel=mel))
+
+
+@pytest.fixture(scope="session")
+def fused_frontend(frontend: Frontend) -> Frontend:
+    """The same with feature fusion."""
+    return Frontend(frontend.config.model_copy(update={"fusion": FusionConfig()}))
 
 
 @pytest.fixture(scope="session")

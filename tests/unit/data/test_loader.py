@@ -14,6 +14,7 @@ import soundfile
 import torch
 
 from openclap.audio.frontend import Frontend
+from openclap.data import reading
 from openclap.data.example import Example
 from openclap.data.loader import DataConfig, PairLoader, SourceConfig, read_source
 from openclap.data.reading import AudioReader, ClipRequest, read_batches
@@ -34,7 +35,9 @@ def loader(frontend: Frontend, tokenizer: Tokenizer) -> Make:
 
 
 def content(batch: PairBatch) -> tuple[Any, ...]:
-    tensors = (batch.audio.waveforms, batch.audio.is_longer, batch.text.input_ids, batch.caption_group)
+    tensors = [batch.audio.waveforms, batch.audio.is_longer, batch.text.input_ids, batch.caption_group]
+    if batch.audio.fused is not None:
+        tensors += [batch.audio.fused.rows, batch.audio.fused.features]
     return batch.ids, *(tensor.numpy().tobytes() for tensor in tensors)
 
 
@@ -66,6 +69,56 @@ def test_workers_caches_and_resuming_change_nothing(clips: Callable[[int], list[
     shared = loader(examples, workers=2, cache_bytes=1_000_000)
     assert contents(shared, 0, 7) == expected
     assert contents(shared, 0, 7) == expected  # now from memory
+
+
+class TestFusion:
+    @pytest.fixture
+    def fused(self, fused_frontend: Frontend, tokenizer: Tokenizer) -> Make:
+        def make(examples: Iterable[Example], seed: int = 0, **settings: Any) -> PairLoader:
+            values = {"train": {"path": "unused"}, "batch_size": 4, "workers": 0} | settings
+            return PairLoader(list(examples), fused_frontend, tokenizer, DataConfig.read(values), seed)
+
+        return make
+
+    def test_batches_mix_short_and_long_clips(
+        self, clips: Callable[[int], list[Example]], fused: Make, fused_frontend: Frontend
+    ) -> None:
+        lengths_s = {example.id: [0.05, 0.2, 0.4][n % 3] for n, example in enumerate(clips(6))}
+        for batch in fused(clips(6)).iterate(0, 4):
+            longer = [lengths_s[name] > 0.1 for name in batch.ids]
+            assert batch.audio.is_longer.tolist() == longer
+            assert batch.audio.fused is not None
+            assert batch.audio.fused.rows.tolist() == [row for row, is_longer in enumerate(longer) if is_longer]
+            features = fused_frontend(batch.to("cpu").audio)
+            same = [bool((clip == clip[:1]).all()) for clip in features]
+            assert same == [not is_longer for is_longer in longer]
+
+    def test_workers_caches_and_resuming_change_no_view(
+        self, clips: Callable[[int], list[Example]], fused: Make
+    ) -> None:
+        examples = clips(10)
+        expected = contents(fused(examples), 0, 5)
+        assert contents(fused(examples), 3, 5) == expected[3:]
+        assert contents(fused(examples, cache_bytes=1_000_000), 0, 5) == expected
+        shared = fused(examples, workers=2, cache_bytes=20_000)  # room for some clips only
+        assert contents(shared, 0, 5) == expected
+        assert contents(shared, 0, 5) == expected
+
+    def test_places_are_drawn_anew_in_each_epoch_and_without_random_crops_never(
+        self, clips: Callable[[int], list[Example]], fused: Make
+    ) -> None:
+        (long,) = (example for example in clips(3) if example.id == "2.wav")
+        pair = [long, replace(long, id="again", start_s=0.001)]
+
+        def epochs(**settings: Any) -> list[bytes]:
+            views = []
+            for batch in fused(pair, **settings).iterate(0, 4):
+                assert batch.audio.fused is not None
+                views.append(batch.audio.fused.features[batch.ids.index("2.wav")].numpy().tobytes())
+            return views
+
+        assert len(set(epochs())) == 4
+        assert len(set(epochs(random_crop=False))) == 1
 
 
 def test_random_crops_differ_between_epochs_and_without_them_nothing_does(
@@ -232,14 +285,34 @@ class TestLongFiles:
             30.0, abs=1e-3
         )
 
-    def test_only_the_part_is_read(self, ramp: Path, frontend: Frontend, monkeypatch: pytest.MonkeyPatch) -> None:
-        asked: list[float | None] = []
+    @pytest.fixture
+    def asked(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float | None]]:
+        """Where each reading began, and how much of the sound it asked for."""
+        found: list[tuple[float, float | None]] = []
         decode = Frontend.read
 
         def read(self: Frontend, source: Any, **given: Any) -> Any:
-            asked.append(given["duration_s"])
+            found.append((given["start_s"], given["duration_s"]))
             return decode(self, source, **given)
 
         monkeypatch.setattr(Frontend, "read", read)
+        return found
+
+    def test_only_the_part_is_read(self, ramp: Path, frontend: Frontend, asked: list[Any]) -> None:
         self.read(frontend, ClipRequest(0, ramp, 0.0, None, 1))
-        assert asked == [pytest.approx(0.15)]
+        assert [duration_s for _, duration_s in asked] == [pytest.approx(0.15)]
+
+    def test_with_fusion_all_of_it_is_heard(self, ramp: Path, fused_frontend: Frontend, asked: list[Any]) -> None:
+        self.read(fused_frontend, ClipRequest(0, ramp, 0.0, None, 1))
+        assert asked == [(0.0, None)]
+
+    def test_with_fusion_a_part_is_heard_of_what_is_longer_than_is_fused_at_once(
+        self, ramp: Path, fused_frontend: Frontend, asked: list[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(reading, "_LONG_FUSED_S", 40.0)
+        for seed in range(40):
+            self.read(fused_frontend, ClipRequest(0, ramp, 10.0, None, seed))
+        starts, durations = zip(*asked, strict=True)
+        assert set(durations) == {40.0}
+        assert 10.0 <= min(starts) < 30.0  # 40 draws all above the first fifth have a chance of 0.8^40 = 1e-4
+        assert 90.0 < max(starts) <= 110.0
