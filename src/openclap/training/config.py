@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from openclap.audio.frontend import FrontendConfig
-from openclap.checkpoints.pretrained import TextInit
+from openclap.checkpoints.pretrained import AudioInit, TextInit
 from openclap.config import Config
 from openclap.data.loader import DataConfig
 from openclap.errors import ConfigError
@@ -33,6 +33,8 @@ class RunConfig(Config):
             brings its own.
         text_init: a pretrained text encoder with its tokenizer; it takes the place of `model.text`, which then names
             the encoder at most.
+        audio_init: a pretrained audio encoder; `model.audio` names the same one, and may say what matters in training
+            only (`drop_path`).
         init: a bundle to start from, weights and tokenizer; `model` and `frontend` must be as in the bundle.
         objective: what is minimised.
         optim: how parameters learn.
@@ -49,6 +51,7 @@ class RunConfig(Config):
     tokenizer: TokenizerConfig = TokenizerConfig()
     vocab_size: int = Field(default=8192, gt=0)
     text_init: TextInit | None = None
+    audio_init: AudioInit | None = None
     init: str | None = None
     objective: ObjectiveConfig = ObjectiveConfig()
     optim: OptimConfig = OptimConfig()
@@ -60,6 +63,8 @@ class RunConfig(Config):
     def _parts_agree(self) -> RunConfig:
         if self.init is not None and self.text_init is not None:
             raise ValueError("init brings its own text encoder: set init or text_init, not both")
+        if self.init is not None and self.audio_init is not None:
+            raise ValueError("init brings its own audio encoder: set init or audio_init, not both")
         if self.text_init is not None and self.model.text.options:
             raise ValueError("text_init brings its own text encoder: leave model.text.options out")
         if self.trainer.text_cache_bytes and not self.optim.text_encoder.frozen:

@@ -12,7 +12,7 @@ import torch
 from openclap.audio.frontend import Frontend
 from openclap.checkpoints.load import load
 from openclap.checkpoints.native import Bundle, BundleConfig, check_parts
-from openclap.checkpoints.pretrained import load_text, put_text
+from openclap.checkpoints.pretrained import load_audio, load_text, merge_audio, put_audio, put_text
 from openclap.data.loader import PairLoader, read_source
 from openclap.data.manifest import Manifest
 from openclap.data.policy import all_captions
@@ -129,16 +129,20 @@ def build_bundle(config: RunConfig, train: Manifest) -> Bundle:
 
 
 def _from_parts(config: RunConfig, train: Manifest) -> Bundle:
-    pretrained = None if config.text_init is None else load_text(config.text_init, config.tokenizer)
-    if pretrained is None:
+    written = None if config.text_init is None else load_text(config.text_init, config.tokenizer)
+    heard = None if config.audio_init is None else load_audio(config.audio_init)
+    if written is None:
         captions = (caption for example in train.examples for caption in all_captions(example, config.data.captions))
         tokenizer = Tokenizer.train(captions, config.vocab_size, config.tokenizer)
         text = _with_vocabulary(config.model.text, tokenizer)
     else:
-        tokenizer, text = pretrained.tokenizer, pretrained.encoder
-    model = Clap(config.model.model_copy(update={"text": text}))
-    if pretrained is not None:
-        put_text(model, pretrained)
+        tokenizer, text = written.tokenizer, written.encoder
+    audio = config.model.audio if heard is None else merge_audio(heard, config.model.audio)
+    model = Clap(config.model.model_copy(update={"audio": audio, "text": text}))
+    if written is not None:
+        put_text(model, written)
+    if heard is not None:
+        put_audio(model, heard)
     return _bundle(config, model, tokenizer)
 
 

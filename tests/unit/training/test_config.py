@@ -38,6 +38,7 @@ def test_a_misspelt_setting_gets_the_right_one(config):
         (["trainer.text_cache_bytes=1000"], r"set optim\.text_encoder\.frozen to true"),
         (["trainer.best_metric=validation/loss"], r"data\.validation is not set"),
         (["init=a", "text_init.source=b"], "not both"),
+        (["init=a", "audio_init.source=b"], "its own audio encoder: set init or audio_init, not both"),
         (["text_init.source=b", "model.text.options.layers=1"], r"leave model\.text\.options out"),
     ],
 )

@@ -255,3 +255,25 @@ def test_what_the_caller_evaluates_can_choose_the_best(config, tmp_path):
     result = build_trainer(given, tmp_path / "run", evaluate=evaluate).run()
     assert (result.best.metric, result.best.value, result.best.step) == ("recall", 3.0, 3)
     assert seen == [False] * 3
+
+
+def test_training_starts_from_a_pretrained_audio_encoder(config, tmp_path):
+    from openclap.checkpoints.adapters.audiomae import write_audiomae
+    from openclap.models.zoo import audio_encoders
+
+    vit = audio_encoders.get("vit-micro")(cls_token=True, positions="audiomae")
+    write_audiomae(tmp_path / "pretrained.pth", vit)
+    settings = (
+        "model.audio={name: vit-micro, options: {drop_path: 0.1}}",
+        "frontend.mel.n_mels=128",
+        f"audio_init.source={tmp_path / 'pretrained.pth'}",
+    )
+    trainer = build_trainer(quiet(config, *settings), tmp_path / "run")
+    encoder = trainer.bundle.model.audio_encoder
+    first = {name: value.clone() for name, value in encoder.state_dict().items()}
+    assert all(torch.equal(first[name], value) for name, value in vit.state_dict().items())
+    assert encoder.config.drop_path == 0.1
+    trainer.run()
+    learnt = load_bundle(tmp_path / "run" / "last")
+    assert learnt.model.resolved_config().audio.options["positions"] == "audiomae"
+    assert not torch.equal(learnt.model.audio_encoder.state_dict()["cls_token"], first["cls_token"])

@@ -158,18 +158,18 @@ class Vit(nn.Module):
         return pooled
 
 
-_PRESETS: dict[str, dict[str, Any]] = {
+VIT_SIZES: dict[str, dict[str, Any]] = {
     "vit-tiny": {"dim": 192, "heads": 3},
     "vit-small": {"dim": 384, "heads": 6},
-    "vit-base": {},
+    "vit-base": {"dim": 768, "heads": 12},
     "vit-large": {"dim": 1024, "heads": 16, "depth": 24},
     "vit-micro": {"dim": 32, "heads": 2, "depth": 2},  # our own, for tests: 0.03 M weights
 }
 
 
 def _build(name: str, **options: Any) -> Vit:
-    return Vit(VitConfig.read(_PRESETS[name] | options, origin=f"audio encoder {name!r}"))
+    return Vit(VitConfig.read(VIT_SIZES[name] | options, origin=f"audio encoder {name!r}"))
 
 
-for _name in _PRESETS:
+for _name in VIT_SIZES:
     audio_encoders.add(_name, partial(_build, _name))
