@@ -39,8 +39,9 @@ starter: $(STAMPS)/dev $(STAMPS)/minilm  ## Train on real sound (DATA=manifest) 
 test: $(STAMPS)/dev $(STAMPS)/minilm  ## Run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
-parity: $(STAMPS)/dev  ## Compare with the peers' own code (PEERS=their Python, PEERS_CODE=folder)
-	OPENCLAP_PEERS_PYTHON=$(PEERS) OPENCLAP_PEERS_CODE=$(PEERS_CODE) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m parity $(ARGS)
+parity: $(STAMPS)/dev  ## Compare with the peers' own code (PEERS=their Python, PEERS_CODE=folder, TABLE=differences.json)
+	OPENCLAP_PEERS_PYTHON=$(PEERS) OPENCLAP_PEERS_CODE=$(PEERS_CODE) OPENCLAP_PARITY_JSON=$(TABLE) \
+	  $(BIN)/python -m pytest -m parity $(ARGS)
 
 lint: $(STAMPS)/dev  ## Check style
 	$(BIN)/ruff check $(SOURCES)
