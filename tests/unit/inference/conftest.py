@@ -11,9 +11,11 @@ import soundfile
 import torch
 
 from openclap.audio.frontend import Frontend, FrontendConfig
+from openclap.audio.fusion import FusionConfig
 from openclap.audio.mel import MelConfig
 from openclap.checkpoints.native import Bundle, BundleConfig
 from openclap.inference.embedder import Embedder
+from openclap.inference.windows import WindowConfig
 from openclap.models.clap import Clap, ClapConfig, EncoderConfig
 from openclap.text.tokenizer import Tokenizer, TokenizerConfig
 
@@ -26,21 +28,24 @@ Sound = Callable[..., np.ndarray]
 
 @pytest.fixture(scope="session")
 def bundle() -> Bundle:
-    tokenizer = Tokenizer.train(CAPTIONS, 200, TokenizerConfig(max_length=24))
-    config = ClapConfig(
-        audio=EncoderConfig(name="htsat-micro"),
-        text=EncoderConfig(name="text-micro", options={"vocab_size": 200, "layers": 1, "dim": 32}),
-        embed_dim=32,
-    )
-    torch.manual_seed(0)
-    model = Clap(config)
-    described = BundleConfig(name="tiny", model=config, frontend=FRONTEND, tokenizer=tokenizer.config)
-    return Bundle(model, Frontend(FRONTEND), tokenizer, described, {"license": "CC0-1.0"})
+    return _bundle(FRONTEND)
+
+
+@pytest.fixture(scope="session")
+def fused_bundle() -> Bundle:
+    """A model with feature fusion."""
+    return _bundle(FRONTEND.model_copy(update={"fusion": FusionConfig()}), fusion="aff-2d")
 
 
 @pytest.fixture(scope="session")
 def embedder(bundle: Bundle) -> Embedder:
     return Embedder.from_bundle(bundle)
+
+
+@pytest.fixture(scope="session")
+def fused_embedder(fused_bundle: Bundle) -> Embedder:
+    """Hears 4 s at once, and more in stretches of 4 s."""
+    return Embedder.from_bundle(fused_bundle, windows=WindowConfig(stretch_s=4.0))
 
 
 @pytest.fixture
@@ -72,3 +77,16 @@ def wav(tmp_path: Path, sound: Sound) -> Callable[..., Path]:
         return path
 
     return make
+
+
+def _bundle(frontend: FrontendConfig, **audio: str) -> Bundle:
+    tokenizer = Tokenizer.train(CAPTIONS, 200, TokenizerConfig(max_length=24))
+    config = ClapConfig(
+        audio=EncoderConfig(name="htsat-micro", options=audio),
+        text=EncoderConfig(name="text-micro", options={"vocab_size": 200, "layers": 1, "dim": 32}),
+        embed_dim=32,
+    )
+    torch.manual_seed(0)
+    model = Clap(config)
+    described = BundleConfig(name="tiny", model=config, frontend=frontend, tokenizer=tokenizer.config)
+    return Bundle(model, Frontend(frontend), tokenizer, described, {"license": "CC0-1.0"})
