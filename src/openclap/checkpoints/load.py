@@ -1,7 +1,7 @@
 """Whatever is given, the bundle in it: finds out by content what a checkpoint is, and says where it cannot be read.
 
 A name is a path, or "owner/model[@revision]" for a hub repository, or "owner/repository/file.pt[@revision]" for one
-file of it. A directory with `format_version` in its config.json is a bundle; anything else goes to the adapter that
+file of it, or the short name of known weights (`checkpoints/known.py`). A directory with `format_version` in its config.json is a bundle; anything else goes to the adapter that
 recognises its tensors' names.
 """
 
@@ -16,6 +16,7 @@ from openclap.atomic import current
 from openclap.checkpoints import hub
 from openclap.checkpoints.adapter import Source, adapters
 from openclap.checkpoints.hub import fetch, is_hub_name
+from openclap.checkpoints.known import resolve
 from openclap.checkpoints.native import BUNDLE_FILES, CONFIG_FILE, WEIGHTS_FILE, Bundle, is_bundle, load_bundle
 from openclap.checkpoints.source import is_pickle, is_safetensors, open_directory, open_file, read_json
 from openclap.errors import CheckpointError
@@ -62,7 +63,8 @@ def locate(path_or_name: str | Path) -> Path | Source:
         return path if _is_bundle(path) else open_directory(path)
     if path.exists():
         return _open_file(path)
-    name = str(path_or_name)
+    known = resolve(str(path_or_name))
+    name = str(path_or_name) if known is None else known.place
     if is_hub_name(name):
         return _from_hub(name)
     file = _HUB_FILE.fullmatch(name)

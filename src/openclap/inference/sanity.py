@@ -24,7 +24,7 @@ from openclap.errors import SanityWarning
 if TYPE_CHECKING:
     from openclap.inference.embedder import Embedder
 
-__all__ = ["CAPTIONS", "Answer", "answers", "of_audio", "of_text", "warn_of"]
+__all__ = ["CAPTIONS", "Answer", "answers", "of_audio", "of_text", "probe", "warn_of"]
 
 # A caption and its paraphrase share no telling word and no form, while captions of other things share form and small
 # words with it: a tower that knows nothing but letters and their order ranks those first.
@@ -91,9 +91,7 @@ def answers(embedder: Embedder) -> list[Answer]:
 
     Where vectors are not finite, or all the same, the checks that would need more are left out.
     """
-    texts = embedder.embed_text([text for pair in CAPTIONS for text in pair])
-    rate_hz = embedder.sample_rate_hz
-    sounds = embedder.embed_audio(list(_sounds(rate_hz)), sample_rate_hz=rate_hz)
+    texts, sounds = probe(embedder)
     scale = embedder.logit_scale
     found = [_finite(texts, sounds, scale)]
     if found[0].passed:
@@ -105,8 +103,15 @@ def answers(embedder: Embedder) -> list[Answer]:
     return found
 
 
+def probe(embedder: Embedder) -> tuple[Float32[np.ndarray, "texts embed"], Float32[np.ndarray, "sounds embed"]]:
+    """The vectors of `CAPTIONS`, each followed by its paraphrase, and of two noises, a tone and clicks."""
+    rate_hz = embedder.sample_rate_hz
+    texts = embedder.embed_text([text for pair in CAPTIONS for text in pair])
+    return texts, embedder.embed_audio(list(_sounds(rate_hz)), sample_rate_hz=rate_hz)
+
+
 def of_text(vectors: Float32[np.ndarray, "texts embed"]) -> Iterator[Answer]:
-    """What the vectors of `CAPTIONS`, each followed by its paraphrase, say."""
+    """What the vectors of the captions say."""
     cosines = vectors @ vectors.T
     subject = np.arange(len(vectors)) // 2
     strangers = subject[:, None] != subject[None]
@@ -132,7 +137,7 @@ def of_text(vectors: Float32[np.ndarray, "texts embed"]) -> Iterator[Answer]:
 
 
 def of_audio(vectors: Float32[np.ndarray, "4 embed"]) -> Iterator[Answer]:
-    """What the vectors of two noises, a tone and clicks say."""
+    """What the vectors of the sounds say."""
     cosines = vectors @ vectors.T
     alike = float(cosines[~np.eye(len(cosines), dtype=bool)].mean())
     yield Answer(
