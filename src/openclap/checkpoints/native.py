@@ -4,6 +4,7 @@
     model.safetensors       the weights
     tokenizer.json, tokenizer_config.json
     provenance.json         what it was made from: data, recipe, versions, licence
+    unused.safetensors      only of a model that came from a foreign checkpoint: what else was in it, under its names
 
 Loading needs no flags and no network, and nothing outside the directory can change what the model computes: the config
 is written with every option resolved, so later defaults do not matter.
@@ -20,11 +21,19 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from torch import Tensor
 
 import openclap
 from openclap.atomic import current, written_whole
 from openclap.audio.frontend import Frontend, FrontendConfig
-from openclap.checkpoints.weights import WithoutRandomFill, put_weights, read_weights, weights_digest, write_weights
+from openclap.checkpoints.weights import (
+    WithoutRandomFill,
+    put_weights,
+    read_weights,
+    weights_digest,
+    write_tensors,
+    write_weights,
+)
 from openclap.config import Config
 from openclap.errors import CheckpointError, ConfigError
 from openclap.models.clap import Clap, ClapConfig
@@ -35,7 +44,8 @@ __all__ = ["Bundle", "BundleConfig", "is_bundle", "load_bundle", "save_bundle", 
 
 FORMAT_VERSION = 1
 CONFIG_FILE, WEIGHTS_FILE, PROVENANCE_FILE = "config.json", "model.safetensors", "provenance.json"
-BUNDLE_FILES = (CONFIG_FILE, WEIGHTS_FILE, PROVENANCE_FILE, "tokenizer.json", "tokenizer_config.json")
+UNUSED_FILE = "unused.safetensors"
+BUNDLE_FILES = (CONFIG_FILE, WEIGHTS_FILE, PROVENANCE_FILE, UNUSED_FILE, "tokenizer.json", "tokenizer_config.json")
 
 
 class BundleConfig(Config):
@@ -66,6 +76,8 @@ class Bundle:
         tokenizer: captions to ids.
         config: what describes the three.
         provenance: JSON-ready values: data, recipe, versions, licence.
+        unused: tensors of the foreign checkpoint that the model came from, which no vector depends on, under their
+            names there (AudioSet heads): so that it can leave as it came.
     """
 
     model: Clap
@@ -73,6 +85,7 @@ class Bundle:
     tokenizer: Tokenizer
     config: BundleConfig
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    unused: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def save_bundle(bundle: Bundle, directory: str | Path) -> Path:
@@ -106,6 +119,8 @@ def save_bundle(bundle: Bundle, directory: str | Path) -> Path:
         _write_json({"versions": _versions(), **bundle.provenance}, fresh / PROVENANCE_FILE)
         bundle.tokenizer.save(fresh)
         write_weights(bundle.model, fresh / WEIGHTS_FILE)
+        if bundle.unused:
+            write_tensors(bundle.unused, fresh / UNUSED_FILE)
     return directory
 
 
@@ -127,21 +142,44 @@ def load_bundle(directory: str | Path, device: str | torch.device = "cpu") -> Bu
         )
     try:
         config = BundleConfig.read(values, origin=str(directory / CONFIG_FILE))
-        with WithoutRandomFill():
-            model = Clap(config.model)
-        bundle = Bundle(
-            model=model,
-            frontend=Frontend(config.frontend),
-            tokenizer=Tokenizer.read(directory, config.tokenizer),
-            config=config,
-            provenance=_read_json(directory / PROVENANCE_FILE),
-        )
-        check_parts(bundle)
+        tokenizer = Tokenizer.read(directory, config.tokenizer)
     except ConfigError as error:
         raise CheckpointError(f"{directory}: {error}") from error
-    put_weights(model, read_weights(directory / WEIGHTS_FILE), directory / WEIGHTS_FILE)
-    model.to(device).eval()
-    bundle.frontend.to(device).eval()
+    provenance = _read_json(directory / PROVENANCE_FILE)
+    unused = read_weights(directory / UNUSED_FILE) if (directory / UNUSED_FILE).is_file() else {}
+    bundle = make_bundle(config, tokenizer, provenance, unused, directory)
+    put_weights(bundle.model, read_weights(directory / WEIGHTS_FILE), directory / WEIGHTS_FILE)
+    bundle.model.to(device)
+    bundle.frontend.to(device)
+    return bundle
+
+
+def make_bundle(
+    config: BundleConfig,
+    tokenizer: Tokenizer,
+    provenance: Mapping[str, Any],
+    unused: Mapping[str, Tensor],
+    origin: str | Path,
+) -> Bundle:
+    """A bundle in evaluation mode whose model still waits for its weights (`put_weights`).
+
+    Args:
+        config: what describes it.
+        tokenizer: captions to ids.
+        provenance: what it was made from.
+        unused: tensors that no vector depends on.
+        origin: the checkpoint, for messages.
+
+    Raises:
+        CheckpointError: if a config cannot be built from, or the parts do not fit each other.
+    """
+    try:
+        with WithoutRandomFill():
+            model = Clap(config.model)
+        bundle = Bundle(model.eval(), Frontend(config.frontend).eval(), tokenizer, config, provenance, unused)
+        check_parts(bundle)
+    except ConfigError as error:
+        raise CheckpointError(f"{origin}: {error}") from error
     return bundle
 
 

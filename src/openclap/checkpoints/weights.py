@@ -20,8 +20,13 @@ _SHOWN = 4  # names in one error message
 
 def write_weights(module: nn.Module, path: Path) -> None:
     """Write every parameter and persistent buffer of a module to a safetensors file."""
-    tensors = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
-    save_file(tensors, path, metadata={"format": "pt"})
+    write_tensors(module.state_dict(), path)
+
+
+def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Write tensors to a safetensors file."""
+    whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    save_file(whole, path, metadata={"format": "pt"})
     path.chmod(path.parent.stat().st_mode & 0o666)  # the package makes files that only their owner can read
 
 
@@ -49,7 +54,9 @@ def check_finite(tensors: Mapping[str, Tensor], origin: str | Path) -> None:
     """
     bad = [name for name, value in tensors.items() if not _all_finite(value)]
     if bad:
-        raise CheckpointError(f"{origin}: NaN or infinite values in {_some(bad)}; the model was broken when it was saved")
+        raise CheckpointError(
+            f"{origin}: NaN or infinite values in {_some(bad)}; the model was broken when it was saved"
+        )
 
 
 def put_weights(module: nn.Module, tensors: Mapping[str, Tensor], origin: str | Path) -> None:
