@@ -1,8 +1,8 @@
 """Whatever is given, the bundle in it: finds out by content what a checkpoint is, and says where it cannot be read.
 
 A name is a path, or "owner/model[@revision]" for a hub repository, or "owner/repository/file.pt[@revision]" for one
-file of it, or the short name of known weights (`checkpoints/known.py`). A directory with `format_version` in its config.json is a bundle; anything else goes to the adapter that
-recognises its tensors' names.
+file of it, or the short name of known weights (`checkpoints/known.py`). A directory with `format_version` in its
+config.json is a bundle; anything else goes to the adapter that recognises its tensors' names.
 """
 
 from __future__ import annotations
