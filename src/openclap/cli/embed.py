@@ -108,7 +108,7 @@ class _Work:
         from openclap.inference.job import EmbeddedSound
 
         nothing = np.zeros((0, self.embedder.embed_dim), np.float32)
-        for sound, clip in each(self.embedder, sounds, batch_size=self.batch_size):
+        for sound, clip in each(self.embedder, sounds, batch_size=self.batch_size, windows=self.windows):
             if isinstance(clip, str):
                 yield EmbeddedSound(sound.key, nothing, error=clip)
             else:

@@ -71,11 +71,14 @@ def hear(embedder: Embedder, places: Sequence[Path]) -> Heard:
 
 
 def each(
-    embedder: Embedder, sounds: Iterable[Sound], *, batch_size: int
+    embedder: Embedder, sounds: Iterable[Sound], *, batch_size: int, windows: bool = False
 ) -> Iterator[tuple[Sound, ClipEmbedding | str]]:
-    """Each sound with its embedding, or with the reason why it has none; in bounded memory."""
+    """Each sound with its embedding, or with the reason why it has none; in bounded memory.
+
+    With `windows`, the windows of a model with feature fusion are plain ones, too.
+    """
     readable = _Readable(sounds)
-    for clip in embedder.stream_audio(readable, batch_size=batch_size, on_error="keep"):
+    for clip in embedder.stream_audio(readable, batch_size=batch_size, windows=windows, on_error="keep"):
         yield readable.given[clip.index], clip if clip.error is None else clip.error.reason
     yield from readable.bad
 

@@ -284,7 +284,12 @@ class Embedder:
 
 
 def load(
-    path_or_name: str | Path, device: str | torch.device = "cpu", *, hop_s: float | None = None, check: bool = True
+    path_or_name: str | Path,
+    device: str | torch.device = "cpu",
+    *,
+    hop_s: float | None = None,
+    long: Literal["auto", "windows", "fusion"] = "auto",
+    check: bool = True,
 ) -> Embedder:
     """The model in a directory or a Hugging Face hub repository, ready for use.
 
@@ -292,17 +297,20 @@ def load(
         path_or_name: a directory that training has written (`runs/demo/best`), or a hub name ("owner/model").
         device: "cpu", "cuda", "cuda:1", …
         hop_s: seconds from one window of a long clip to the next; None is the model's window: no overlap.
+        long: how a clip longer than the window is heard: "windows" one after another, all at once by "fusion", or
+            "auto": by fusion where the model has it.
         check: put a few texts and sounds through the model, and warn if it looks broken (`openclap.inference.sanity`).
 
     Raises:
         CheckpointError: if there is no model, or it cannot be read; says why.
-        ConfigError: if there is no such device here.
+        ConfigError: if there is no such device here, or no fusion in the model.
 
     Warns:
         SanityWarning: for each check that the model fails.
     """
     _check_device(device)
-    embedder = Embedder.from_bundle(load_checkpoint(path_or_name, device), windows=WindowConfig(hop_s=hop_s))
+    windows = WindowConfig(hop_s=hop_s, long=long)
+    embedder = Embedder.from_bundle(load_checkpoint(path_or_name, device), windows=windows)
     if check:
         sanity.warn_of(embedder)
     return embedder

@@ -273,7 +273,7 @@ def test_loading_gives_what_the_model_says_of_itself(bundle: Bundle, tmp_path: P
     assert (model.name, model.embed_dim, model.sample_rate_hz, model.window_s) == ("tiny", 32, 16000, 1.0)
     assert model.provenance["license"] == "CC0-1.0"
     assert model.device == torch.device("cpu")
-    with pytest.raises(CheckpointError, match="no directory"):
+    with pytest.raises(CheckpointError, match="no file or directory"):
         openclap.load(tmp_path / "other")
 
 

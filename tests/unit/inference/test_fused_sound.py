@@ -188,6 +188,8 @@ def test_a_fused_model_is_saved_and_loaded_and_one_from_before_fusion_loads(
 ) -> None:
     save_bundle(fused_bundle, tmp_path / "fused")
     assert openclap.load(tmp_path / "fused").identity == Embedder.from_bundle(fused_bundle).identity
+    plain = Embedder.from_bundle(fused_bundle, windows=WindowConfig(long="windows"))
+    assert openclap.load(tmp_path / "fused", long="windows").identity == plain.identity
     save_bundle(bundle, tmp_path / "old")
     config = json.loads((tmp_path / "old" / "config.json").read_text())
     assert config["frontend"].pop("fusion", "missing") is None
