@@ -23,7 +23,8 @@ class KnownWeights:
     Attributes:
         name: the short name.
         about_bytes: roughly how much is downloaded.
-        purpose: what it is for.
+        purpose: what it is for, in a few words.
+        towers: its audio and text encoders, and what sets it apart.
         licence: of the weights, as their page states it; or "not stated".
         numbers: where its published results stand, and the one that is most quoted.
         repository: on the Hugging Face hub; None where it is published elsewhere.
@@ -35,6 +36,7 @@ class KnownWeights:
     name: str
     about_bytes: int
     purpose: str
+    towers: str
     licence: str
     numbers: str
     repository: str | None = None
@@ -73,14 +75,15 @@ _LAION, _MSCLAP = "lukewys/laion_clap", "microsoft/msclap"
 _LAION_PAPER, _LAION_README = "arXiv 2211.06687", "README of github.com/LAION-AI/CLAP"
 _MS_2023 = "arXiv 2309.05767"
 _AUDIOMAE_PAGE = "the links in the README of https://github.com/facebookresearch/AudioMAE"
-_AUDIOMAE_LICENCE = "CC BY-NC 4.0 (its LICENSE file; its README says CC BY 4.0)"
+_AUDIOMAE_LICENCE = "its README says CC BY 4.0, and its LICENSE file CC BY-NC 4.0"
 _TEMPORARY = "called a temporary release by its authors"
 
 _ALL = (
     KnownWeights(
         name="laion-630k-best",
         about_bytes=1_860_000_000,
-        purpose="general sound up to 10 s; HTSAT-tiny and RoBERTa, trained on LAION-Audio-630K",
+        purpose="general, up to 10 s",
+        towers="HTSAT-tiny and RoBERTa, trained on LAION-Audio-630K",
         licence="CC0-1.0",
         numbers=_LAION_PAPER,
         repository=_LAION,
@@ -89,7 +92,8 @@ _ALL = (
     KnownWeights(
         name="laion-630k-audioset-best",
         about_bytes=1_860_000_000,
-        purpose="general sound up to 10 s, its authors' default; as 630k-best, with AudioSet",
+        purpose="general, up to 10 s",
+        towers="HTSAT-tiny and RoBERTa, with AudioSet; its authors' default",
         licence="CC0-1.0",
         numbers=f"{_LAION_PAPER}; zero-shot ESC-50, first split, 92.75 % ({_LAION_README})",
         repository=_LAION,
@@ -98,7 +102,8 @@ _ALL = (
     KnownWeights(
         name="laion-630k-fusion-best",
         about_bytes=1_860_000_000,
-        purpose="general sound of any length, by feature fusion; trained on LAION-Audio-630K",
+        purpose="general, any length",
+        towers="HTSAT-tiny with feature fusion and RoBERTa, trained on LAION-Audio-630K",
         licence="CC0-1.0",
         numbers=_LAION_PAPER,
         repository=_LAION,
@@ -107,7 +112,8 @@ _ALL = (
     KnownWeights(
         name="laion-630k-audioset-fusion-best",
         about_bytes=1_860_000_000,
-        purpose="general sound of any length, by feature fusion; with AudioSet",
+        purpose="general, any length",
+        towers="HTSAT-tiny with feature fusion and RoBERTa, with AudioSet; its authors' default",
         licence="CC0-1.0",
         numbers=f"{_LAION_PAPER}; zero-shot ESC-50, first split, 90.5 % ({_LAION_README})",
         repository=_LAION,
@@ -116,7 +122,8 @@ _ALL = (
     KnownWeights(
         name="laion-music-audioset",
         about_bytes=2_350_000_000,
-        purpose="music, and general sound; HTSAT-base and RoBERTa",
+        purpose="music, general",
+        towers="HTSAT-base and RoBERTa",
         licence="CC0-1.0",
         numbers=f"zero-shot ESC-50 90.14 %, GTZAN 64 % ({_LAION_README})",
         repository=_LAION,
@@ -126,7 +133,8 @@ _ALL = (
     KnownWeights(
         name="laion-music-speech",
         about_bytes=2_350_000_000,
-        purpose="music and speech; HTSAT-base and RoBERTa",
+        purpose="music, speech",
+        towers="HTSAT-base and RoBERTa",
         licence="CC0-1.0",
         numbers=f"zero-shot ESC-50 89.25 %, GTZAN 73 % ({_LAION_README})",
         repository=_LAION,
@@ -136,7 +144,8 @@ _ALL = (
     KnownWeights(
         name="laion-music-speech-audioset",
         about_bytes=2_350_000_000,
-        purpose="music, speech and general sound; HTSAT-base and RoBERTa, about 4 M clips",
+        purpose="music, speech, general",
+        towers="HTSAT-base and RoBERTa, trained on about 4 M clips",
         licence="CC0-1.0",
         numbers=f"zero-shot ESC-50 89.98 %, GTZAN 73 % ({_LAION_README})",
         repository=_LAION,
@@ -146,7 +155,8 @@ _ALL = (
     KnownWeights(
         name="hf-clap-htsat-unfused",
         about_bytes=615_000_000,
-        purpose="general sound up to 10 s: laion-630k-audioset-best as a Hugging Face model",
+        purpose="general, up to 10 s",
+        towers="laion-630k-audioset-best as a Hugging Face model",
         licence="Apache-2.0",
         numbers=_LAION_PAPER,
         repository="laion/clap-htsat-unfused",
@@ -154,7 +164,8 @@ _ALL = (
     KnownWeights(
         name="hf-clap-htsat-fused",
         about_bytes=615_000_000,
-        purpose="general sound of any length: laion-630k-audioset-fusion-best as a Hugging Face model",
+        purpose="general, any length",
+        towers="laion-630k-audioset-fusion-best as a Hugging Face model",
         licence="Apache-2.0",
         numbers=_LAION_PAPER,
         repository="laion/clap-htsat-fused",
@@ -162,7 +173,8 @@ _ALL = (
     KnownWeights(
         name="hf-larger-clap-general",
         about_bytes=775_000_000,
-        purpose="general sound, music and speech; HTSAT-base and RoBERTa",
+        purpose="music, speech, general",
+        towers="HTSAT-base and RoBERTa",
         licence="Apache-2.0",
         numbers="none of its own; see laion-music-speech-audioset",
         repository="laion/larger_clap_general",
@@ -170,7 +182,8 @@ _ALL = (
     KnownWeights(
         name="hf-larger-clap-music",
         about_bytes=775_000_000,
-        purpose="music; HTSAT-base and RoBERTa; sound against sound only",
+        purpose="music; sound to sound only",
+        towers="HTSAT-base and RoBERTa",
         licence="Apache-2.0",
         numbers="none of its own; it is not known which laion file it was made from (LAION-AI/CLAP, discussion 172)",
         repository="laion/larger_clap_music",
@@ -182,7 +195,8 @@ _ALL = (
     KnownWeights(
         name="hf-larger-clap-music-and-speech",
         about_bytes=775_000_000,
-        purpose="music and speech; HTSAT-base and RoBERTa",
+        purpose="music, speech",
+        towers="HTSAT-base and RoBERTa",
         licence="Apache-2.0",
         numbers="none of its own; see laion-music-speech",
         repository="laion/larger_clap_music_and_speech",
@@ -190,7 +204,8 @@ _ALL = (
     KnownWeights(
         name="msclap-2022",
         about_bytes=2_330_000_000,
-        purpose="general sound up to 5 s; CNN14 and BERT",
+        purpose="general, up to 5 s",
+        towers="CNN14 and BERT",
         licence="MS-PL",
         numbers="arXiv 2206.04769",
         repository=_MSCLAP,
@@ -199,7 +214,8 @@ _ALL = (
     KnownWeights(
         name="msclap-2023",
         about_bytes=690_000_000,
-        purpose="general sound up to 7 s, the best of the two on most tasks; HTSAT and GPT-2",
+        purpose="general, up to 7 s",
+        towers="HTSAT and GPT-2",
         licence="MS-PL",
         numbers=f"{_MS_2023}, 26 tasks; zero-shot ESC-50 93.9 %",
         repository=_MSCLAP,
@@ -209,7 +225,8 @@ _ALL = (
     KnownWeights(
         name="msclap-clapcap-2023",
         about_bytes=1_710_000_000,
-        purpose="captions of sound, from a frozen msclap-2023 audio tower and GPT-2",
+        purpose="captions of sound",
+        towers="the audio tower of msclap-2023, and GPT-2 with a prefix",
         licence="MS-PL",
         numbers=f"{_MS_2023}; SPIDEr AudioCaps 0.455, Clotho 0.271",
         repository=_MSCLAP,
@@ -219,18 +236,22 @@ _ALL = (
     KnownWeights(
         name="audiomae-pretrained",
         about_bytes=550_000_000,
-        purpose="first weights of an audio ViT-B and of its decoder (`audio_init`)",
-        licence=_AUDIOMAE_LICENCE,
+        purpose="to start training from",
+        towers="ViT-B and its decoder; audio_init takes the file",
+        licence="CC BY-NC 4.0",
         numbers="arXiv 2207.06405",
         page=f"{_AUDIOMAE_PAGE} (pretrained.pth)",
+        problems=_AUDIOMAE_LICENCE,
     ),
     KnownWeights(
         name="audiomae-finetuned",
         about_bytes=345_000_000,
-        purpose="first weights of an audio ViT-B, fine-tuned on AudioSet (`audio_init`)",
-        licence=_AUDIOMAE_LICENCE,
+        purpose="to start training from",
+        towers="ViT-B, fine-tuned on AudioSet; audio_init takes the file",
+        licence="CC BY-NC 4.0",
         numbers="arXiv 2207.06405; AudioSet 47.3 mAP",
         page=f"{_AUDIOMAE_PAGE} (finetuned.pth)",
+        problems=_AUDIOMAE_LICENCE,
     ),
 )
 

@@ -16,6 +16,7 @@ import typer
 
 from openclap import __version__
 from openclap.cli import (
+    checkpoint,
     classify,
     data,
     demo,
@@ -49,6 +50,7 @@ app.add_typer(data.app, name="data", rich_help_panel=_START)
 app.command("embed", rich_help_panel=_USE)(embed.embed)
 app.command("classify", rich_help_panel=_USE)(classify.classify)
 app.command("similarity", rich_help_panel=_USE)(similarity.similarity)
+app.add_typer(checkpoint.app, name="checkpoint", rich_help_panel=_USE)
 app.command("info", rich_help_panel=_LISTS)(info.info)
 app.command("recipes", rich_help_panel=_LISTS)(recipes.recipes)
 app.command("tasks", rich_help_panel=_LISTS)(tasks.tasks)
