@@ -108,8 +108,9 @@ def read_windows(
     block_s = max(_BLOCK_S, frontend.config.window_s)
     blocks = frontend.read_blocks(source, sample_rate_hz=array_rate_hz, block_s=block_s)
     for start, samples, is_last in cut((block.samples for block in blocks), window, hop):
-        yield Window(start / rate_hz, (start + len(samples)) / rate_hz, frontend.fit(samples), is_last)
+        found = Window(start / rate_hz, (start + len(samples)) / rate_hz, frontend.fit(samples), is_last)
         del samples  # a stretch is large, and the next one is made before this name is used again
+        yield found
 
 
 def cut(
