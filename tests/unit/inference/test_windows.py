@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openclap.audio.decode import decode
@@ -42,6 +42,7 @@ def blocks_of(samples: np.ndarray, cuts: list[int]) -> list[np.ndarray]:
     hop=st.integers(1, 900),
     cuts=st.lists(st.integers(0, 5000), max_size=8),
 )
+@settings(deadline=None)
 def test_windows_of_any_blocks_are_the_samples_at_their_places_and_the_last_ends_at_the_end(
     n_samples: int, window: int, hop: int, cuts: list[int]
 ) -> None:
@@ -55,6 +56,7 @@ def test_windows_of_any_blocks_are_the_samples_at_their_places_and_the_last_ends
 
 
 @given(n_samples=st.integers(1, 5000), window=st.integers(1, 700), hop=st.integers(1, 700))
+@settings(deadline=None)
 def test_windows_that_do_not_leap_hear_every_sample(n_samples: int, window: int, hop: int) -> None:
     heard = np.zeros(n_samples, bool)
     for start, part, _ in cut([np.zeros(n_samples, np.float32)], window, min(hop, window)):
