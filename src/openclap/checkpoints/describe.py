@@ -14,7 +14,7 @@ from torch import Tensor
 
 from openclap.atomic import current
 from openclap.checkpoints.adapter import Source, adapters
-from openclap.checkpoints.hub import file_sha256
+from openclap.checkpoints.digests import file_sha256
 from openclap.checkpoints.known import resolve
 from openclap.checkpoints.load import locate, recognise
 from openclap.checkpoints.native import CONFIG_FILE, PROVENANCE_FILE, WEIGHTS_FILE
