@@ -160,7 +160,7 @@ def _convert(
         return {wanted[0]: whole}
     if len(whole) % len(wanted):
         raise RuntimeError(f"{len(whole)} rows are not {len(wanted)} equal parts")
-    return dict(zip(wanted, whole.chunk(len(wanted)), strict=True))
+    return dict(zip(wanted, (part.clone() for part in whole.chunk(len(wanted))), strict=True))
 
 
 def _check_fixed(rule: Fixed, found: Tensor, origin: str | Path) -> None:
