@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from openclap.checkpoints.adapters.audiomae import read_audiomae
+from openclap.checkpoints.adapters.msclap import read_msclap_audio
 from openclap.checkpoints.hub import fetch, is_hub_name
 from openclap.checkpoints.load import load, locate, recognise
 from openclap.checkpoints.weights import put_weights
@@ -58,8 +59,8 @@ class AudioInit(Config):
     """Where an audio tower's first weights come from.
 
     Attributes:
-        source: an AudioMAE file (.pth); or whatever `openclap.load` reads, of which the audio encoder is taken. The
-            front-end is not taken with it: set the one that the weights were trained with.
+        source: an AudioMAE file (.pth), or MS-CLAP's captioning model; or whatever `openclap.load` reads, of which the
+            audio encoder is taken. The front-end does not come along: set the one that the weights were trained with.
     """
 
     source: str
@@ -151,9 +152,12 @@ def load_audio(init: AudioInit) -> PretrainedAudio:
         CheckpointError: if it cannot be found or read.
     """
     found = locate(init.source)
-    if not isinstance(found, Path) and recognise(found) == "audiomae":
+    kind = None if isinstance(found, Path) else recognise(found)
+    if not isinstance(found, Path) and kind == "audiomae":
         mae = read_audiomae(found)
         return PretrainedAudio(mae.encoder, mae.encoder_state)
+    if not isinstance(found, Path) and kind == "msclap":  # also of a captioning model, which is no whole CLAP
+        return PretrainedAudio(*read_msclap_audio(found))
     model = load(init.source).model
     return PretrainedAudio(model.resolved_config().audio, model.audio_encoder.state_dict())
 

@@ -63,7 +63,7 @@ class Tokenizer:
         self._backend = backend
         self.config = config
         self.pad_id = pad_id
-        self._end_tokens = _end_tokens(backend, config.append)
+        self.end_tokens = _end_tokens(backend, config.append)
         fixed = len(backend.encode(config.append).ids)
         if fixed >= config.max_length:
             raise ConfigError(
@@ -88,6 +88,15 @@ class Tokenizer:
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """How many tokens each text has in a batch, special tokens included and after cutting."""
         return [len(row) for row in self._rows(texts)]
+
+    def padded_with(self, token: str) -> Tokenizer:
+        """This tokenizer with a token that pads and is a special one: wherever it stands in a text, it stands alone.
+
+        MS-CLAP pads GPT-2's texts with "!", which the vocabulary has as an ordinary token.
+        """
+        backend = tokenizers.Tokenizer.from_str(self._backend.to_str())
+        backend.add_special_tokens([tokenizers.AddedToken(token, special=True, normalized=False)])
+        return Tokenizer(backend, self.config, backend.get_vocab()[token])
 
     @property
     def vocab_size(self) -> int:
@@ -174,7 +183,7 @@ class Tokenizer:
         if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
             raise TypeError(f"texts must be a list of strings, but got {texts!r:.80}")
         # One by one and not encode_batch: its thread pool makes every later fork of a data loader's worker warn.
-        encode, most, end = self._backend.encode, self.config.max_length, self._end_tokens
+        encode, most, end = self._backend.encode, self.config.max_length, self.end_tokens
         rows = (encode(_unicode(text) + self.config.append).ids for text in texts)
         return [row if len(row) <= most else row[: most - end] + row[len(row) - end :] for row in rows]
 

@@ -20,6 +20,7 @@ from typing import NoReturn, get_args
 import torch
 from torch import Tensor
 
+from openclap.atomic import file_written_whole
 from openclap.checkpoints.adapter import Source, adapters
 from openclap.checkpoints.names import Fixed, Pair, count, linear, same, to_ours, to_theirs
 from openclap.checkpoints.native import Bundle
@@ -107,7 +108,8 @@ def write_audiomae(
         shape = (1, shape[1], decoder.config.dim)
         fixed = [_fixed("decoder_pos_embed", shape, config.positions)]
         tensors |= to_theirs(decoder.state_dict(), _decoder_pairs(decoder.config), fixed)
-    torch.save({"model": {**tensors, **(unused or {})}}, path)
+    with file_written_whole(path) as fresh:
+        torch.save({"model": {**tensors, **(unused or {})}}, fresh)
 
 
 class _AudioMaeFormat:
