@@ -129,7 +129,8 @@ class CheckpointStore:
     def _mirror(self, directory: Path, name: str) -> None:
         with written_whole(self._out / name) as fresh:
             for file in BUNDLE_FILES:
-                _link(directory / file, fresh / file)
+                if (directory / file).exists():  # `unused.safetensors` is in some bundles only
+                    _link(directory / file, fresh / file)
 
     def _prune(self, state: TrainingState) -> None:
         best = None if state.best is None else self._directory(state.best.step)
