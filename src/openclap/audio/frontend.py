@@ -158,8 +158,8 @@ class Frontend(nn.Module):
     def fit(self, samples: Float32[np.ndarray, " samples"], generator: torch.Generator | None = None) -> Clip:
         """Samples at the front-end's rate with the model's length; with fusion, of longer ones also the views.
 
-        The 16-bit round trip, where the config asks for it, is made here, once. Nothing of the clip keeps the samples
-        given in memory.
+        The 16-bit round trip, where the config asks for it, is made here, once. The clip of a longer sound does not
+        keep all of that in memory.
 
         Raises:
             ValueError: if there are no samples.
