@@ -21,8 +21,8 @@
     ├── EvaluationError                7   an evaluation cannot be done on this data
     └── IdentityError                  8   vectors of different models (or of one used differently) would be mixed
 
-The one warning, SanityWarning (a UserWarning), says that a model which could be loaded looks broken: what it computes
-is given, and should not be trusted.
+Two warnings (of UserWarning): SanityWarning says that a model which could be loaded looks broken: what it computes is
+given, and should not be trusted. PrecisionWarning says that a precision exists on a device, but does not pay there.
 
 The command line prints the message and exits with the code; codes are stable. Usage errors of the command line itself
 exit with 2, an interrupt with 130, SIGTERM during training (after saving) with 143.
@@ -157,6 +157,10 @@ class EvaluationError(OpenclapError):
     """An evaluation cannot be done on this data."""
 
     exit_code = 7
+
+
+class PrecisionWarning(UserWarning):
+    """A precision that was asked for exists on the device, but is slower there than "fp32": says what to take."""
 
 
 class SanityWarning(UserWarning):

@@ -1,9 +1,9 @@
-"""Work in batches: sound decoded ahead of the model, and texts of like length together."""
+"""Work in batches: sound decoded ahead of the model, texts of like length together, and a lane for each core."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar, cast
 
@@ -11,25 +11,44 @@ import torch
 
 from openclap.types import TextBatch
 
+S = TypeVar("S")
 T = TypeVar("T")
 
-# The most windows and texts at once on a CPU: a larger batch buys nothing once the cores are busy, and costs when its
-# activations are so large that the C library gives their memory back to the system after each use: with HTSAT-tiny, two
-# windows cause no page faults, four cause 7,000 a clip. A text is some ten tokens, and needs company to fill the cores.
-CPU_WINDOWS = 2
-CPU_TEXTS = 16
+# A window or a few texts at a time go through the model in each lane of a CPU (see `in_lanes`): larger batches buy
+# nothing once the cores are busy, and cost when activations are so large that the C library gives their memory back to
+# the system after each use. A text is some ten tokens, and needs company to fill a core.
+CPU_WINDOWS_A_LANE = 4  # handed out together, embedded one after another: lanes wait for each other at the end
+CPU_TOKENS = 512
 _TEXTS_AT_ONCE = 4096  # sorted together: bounds memory, and is enough to find texts of like length
 
 
-def compute_batch(device: torch.device, batch_size: int, *, most_on_cpu: int) -> int:
-    """How many items go through the model at once: `batch_size`, and on a CPU no more than is quickest.
+def compute_batch(device: torch.device, batch_size: int) -> int:
+    """How many windows are handed to the model at once: `batch_size`, and on a CPU no more than keep it busy.
 
     Raises:
         ValueError: if `batch_size` is not positive.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, but is {batch_size}")
-    return min(batch_size, most_on_cpu) if device.type == "cpu" else batch_size
+    return min(batch_size, CPU_WINDOWS_A_LANE * torch.get_num_threads()) if device.type == "cpu" else batch_size
+
+
+def in_lanes(work: Callable[[S], T], items: Sequence[S], device: torch.device) -> list[T]:
+    """What `work` gives of each item, in order; on a CPU of several items at once, each with its share of the threads.
+
+    Threads that each have an item of their own wait for each other once; threads that share an item do so after each
+    of its hundreds of operations, and their share of a small one is not worth the waiting.
+    """
+    threads = torch.get_num_threads()
+    lanes = min(len(items), threads)
+    if device.type != "cpu" or lanes < 2:
+        return [work(item) for item in items]
+    share = threads // lanes
+    try:
+        with ThreadPoolExecutor(lanes, "openclap-lane", torch.set_num_threads, (share,)) as pool:
+            return list(pool.map(work, items))
+    finally:
+        torch.set_num_threads(threads)  # what a lane sets for itself, torch also keeps for threads that come later
 
 
 def prefetch(items: Iterable[T], depth: int) -> Iterator[T]:
@@ -61,13 +80,22 @@ def grouped(items: Iterable[T], size: int) -> Iterator[list[T]]:
         yield group
 
 
-def by_length(batch: TextBatch, size: int) -> Iterator[tuple[list[int], TextBatch]]:
-    """Small batches of texts of like length, each with its rows' numbers, and no wider than its longest text."""
-    lengths = batch.attention_mask.sum(dim=1)
-    order = torch.argsort(lengths, descending=True, stable=True)
-    for rows in torch.split(order, size):
-        width = int(lengths[rows].max())
+def by_length(batch: TextBatch, size: int, most_tokens: int | None = None) -> Iterator[tuple[list[int], TextBatch]]:
+    """Small batches of texts of like length, each with its rows' numbers, and no wider than its longest text.
+
+    Args:
+        batch: all texts.
+        size: the most texts of a small batch.
+        most_tokens: the most tokens of one, with padding, where it has more than one text; None is no limit.
+    """
+    lengths, order = batch.attention_mask.sum(dim=1).sort(descending=True, stable=True)
+    first = 0
+    while first < len(order):
+        width = int(lengths[first])
+        count = size if most_tokens is None else min(size, max(1, most_tokens // width))
+        rows = order[first : first + count]
         yield rows.tolist(), TextBatch(batch.input_ids[rows, :width], batch.attention_mask[rows, :width])
+        first += count
 
 
 def text_chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -24,12 +24,13 @@ from openclap.checkpoints.native import Bundle, weights_digest
 from openclap.config import digest
 from openclap.errors import ConfigError
 from openclap.inference import sanity
-from openclap.inference.batching import CPU_TEXTS, CPU_WINDOWS, by_length, compute_batch, text_chunks
+from openclap.inference.batching import CPU_TOKENS, by_length, compute_batch, in_lanes, text_chunks
+from openclap.inference.precision import Precision, autocast, check_precision, prepared
 from openclap.inference.stream import ClipEmbedding, WindowEmbedding, stream, unit
 from openclap.inference.windows import Window, WindowConfig, read_windows
 from openclap.memory import keep_freed_memory
 from openclap.text.prompts import fill
-from openclap.types import Waveform
+from openclap.types import TextBatch, Waveform
 
 __all__ = ["ClipEmbedding", "Embedder", "WindowEmbedding", "load"]
 
@@ -45,14 +46,24 @@ class Embedder:
         embed_dim: numbers in a vector.
         sample_rate_hz: the rate that sound is resampled to.
         window_s: seconds of sound that the model hears at once.
+        precision: how exactly it computes.
         provenance: what the model was made from: data, recipe, versions, licence.
     """
 
-    def __init__(self, bundle: Bundle, windows: WindowConfig) -> None:
-        self._bundle = bundle
+    def __init__(
+        self, bundle: Bundle, windows: WindowConfig, precision: Precision = "fp32", *, is_final: bool = False
+    ) -> None:
         self._windows = windows.resolved(bundle.config.frontend)
+        self._tokenizer = bundle.tokenizer
         self._model = bundle.model.eval()
-        self.device = next(self._model.parameters()).device
+        self.device = self._model.logit_scale.device
+        self.precision: Precision = precision
+        check_precision(precision, self.device)
+        if is_final or precision != "fp32":
+            self._final_digest: str | None = weights_digest(self._model)  # prepared weights are no longer the model's
+            self._model = prepared(self._model, precision)
+        else:
+            self._final_digest = None
         if self.device.type == "cpu":
             keep_freed_memory()
         self._frontend = bundle.frontend.to(self.device).eval()
@@ -63,12 +74,29 @@ class Embedder:
         self.provenance: Mapping[str, Any] = bundle.provenance
 
     @classmethod
-    def from_bundle(cls, bundle: Bundle, *, windows: WindowConfig | None = None) -> Embedder:
+    def from_bundle(
+        cls,
+        bundle: Bundle,
+        *,
+        windows: WindowConfig | None = None,
+        precision: Precision = "fp32",
+        is_final: bool = False,
+    ) -> Embedder:
         """An embedder of a bundle in memory, on the device where its model is.
 
         The model is put into evaluation mode, and stays the caller's: training that goes on must call `model.train()`.
+
+        Args:
+            bundle: the model and what belongs to it.
+            windows: how sound longer than the model's window is cut.
+            precision: as for `openclap.load`.
+            is_final: whether the weights will not change any more. Then, and with any precision but "fp32", a copy is
+                made that computes faster; otherwise the embedder is always of the weights as they are at the time.
+
+        Raises:
+            ConfigError: if the device has no such precision.
         """
-        return cls(bundle, windows or WindowConfig())
+        return cls(bundle, windows or WindowConfig(), precision, is_final=is_final)
 
     @cached_property
     def identity(self) -> str:
@@ -79,12 +107,13 @@ class Embedder:
         return digest(
             {
                 "rules": _RULES_VERSION,
-                "weights": weights_digest(self._model),
+                "weights": self._final_digest or weights_digest(self._model),
                 "model": self._model.resolved_config().plain(),
                 "frontend": self._frontend.config.plain(),
                 "windows": self._windows.plain(),
-                "tokenizer": self._bundle.tokenizer.digest,
+                "tokenizer": self._tokenizer.digest,
             }
+            | ({} if self.precision == "fp32" else {"precision": self.precision})
         )
 
     @property
@@ -177,7 +206,7 @@ class Embedder:
             _as_many(clips),
             read=lambda clip: read_windows(clip, sample_rate_hz, self._frontend, config),
             embed=self._embed_windows,
-            batch=compute_batch(self.device, batch_size, most_on_cpu=CPU_WINDOWS),
+            batch=compute_batch(self.device, batch_size),
             keep_errors=on_error == "keep",
         )
 
@@ -192,9 +221,15 @@ class Embedder:
             TypeError: if something among the texts is no string.
         """
         texts = [texts] if isinstance(texts, str) else list(texts)
-        size = compute_batch(self.device, batch_size, most_on_cpu=CPU_TEXTS)
-        chunks = [self._embed_chunk(chunk, size) for chunk in text_chunks(texts)]
-        return np.concatenate(chunks) if chunks else np.zeros((0, self.embed_dim), np.float32)
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, but is {batch_size}")
+        different = list(dict.fromkeys(texts))  # equal captions are computed once
+        chunks = [self._embed_chunk(chunk, batch_size) for chunk in text_chunks(different)]
+        if not chunks:
+            return np.zeros((0, self.embed_dim), np.float32)
+        row = {text: number for number, text in enumerate(different)}
+        vectors: Float32[np.ndarray, "texts embed"] = np.concatenate(chunks)[[row[text] for text in texts]]
+        return vectors
 
     def embed_labels(
         self, labels: Sequence[str], prompts: str | Sequence[str] = "ensemble"
@@ -268,19 +303,32 @@ class Embedder:
         values = scores if multi_label else self.probabilities(scores)
         return sorted(zip(labels, values[0].tolist(), strict=True), key=lambda pair: -pair[1])
 
-    @torch.inference_mode()
     def _embed_windows(self, windows: list[Window]) -> Float32[np.ndarray, "windows embed"]:
-        audio = self._frontend.batch([window.clip for window in windows]).to(self.device)
-        vectors = self._model.encode_audio(self._frontend(audio), audio.is_longer)
-        return vectors.cpu().numpy()
+        if self.device.type != "cpu":
+            return self._embed_clips(windows)
+        return np.concatenate(in_lanes(self._embed_clips, [[window] for window in windows], self.device))
 
     @torch.inference_mode()
+    def _embed_clips(self, windows: list[Window]) -> Float32[np.ndarray, "windows embed"]:
+        audio = self._frontend.batch([window.clip for window in windows]).to(self.device)
+        with autocast(self.precision, self.device):
+            vectors = self._model.encode_audio(self._frontend(audio), audio.is_longer)
+        return vectors.cpu().numpy()
+
     def _embed_chunk(self, texts: Sequence[str], size: int) -> Float32[np.ndarray, "texts embed"]:
         vectors = np.empty((len(texts), self.embed_dim), np.float32)
-        for rows, batch in by_length(self._bundle.tokenizer(texts), size):
-            on_device = batch.to(self.device)
-            vectors[rows] = self._model.encode_text(on_device.input_ids, on_device.attention_mask).cpu().numpy()
+        most_tokens = CPU_TOKENS if self.device.type == "cpu" else None
+        batches = list(by_length(self._tokenizer(texts), size, most_tokens))
+        found = in_lanes(self._embed_batch, [batch for _, batch in batches], self.device)
+        for (rows, _), part in zip(batches, found, strict=True):
+            vectors[rows] = part
         return vectors
+
+    @torch.inference_mode()
+    def _embed_batch(self, batch: TextBatch) -> Float32[np.ndarray, "texts embed"]:
+        on_device = batch.to(self.device)
+        with autocast(self.precision, self.device):
+            return self._model.encode_text(on_device.input_ids, on_device.attention_mask).cpu().numpy()
 
 
 def load(
@@ -288,6 +336,7 @@ def load(
     device: str | torch.device = "cpu",
     *,
     hop_s: float | None = None,
+    precision: Precision = "fp32",
     long: Literal["auto", "windows", "fusion"] = "auto",
     check: bool = True,
 ) -> Embedder:
@@ -297,20 +346,25 @@ def load(
         path_or_name: a directory that training has written (`runs/demo/best`), or a hub name ("owner/model").
         device: "cpu", "cuda", "cuda:1", …
         hop_s: seconds from one window of a long clip to the next; None is the model's window: no overlap.
+        precision: "fp32"; "bf16" for GPUs and CPUs with AMX instructions; or "int8" for x86 CPUs with AVX-512 VNNI.
+            The last two are faster where they exist, and give slightly other vectors, of another identity
+            (docs/concepts/determinism.md).
         long: how a clip longer than the window is heard: "windows" one after another, all at once by "fusion", or
             "auto": by fusion where the model has it.
         check: put a few texts and sounds through the model, and warn if it looks broken (`openclap.inference.sanity`).
 
     Raises:
         CheckpointError: if there is no model, or it cannot be read; says why.
-        ConfigError: if there is no such device here, or no fusion in the model.
+        ConfigError: if there is no such device here, no such precision on it, or no fusion in the model.
 
     Warns:
+        PrecisionWarning: if the precision exists on the device, but does not pay there.
         SanityWarning: for each check that the model fails.
     """
     _check_device(device)
     windows = WindowConfig(hop_s=hop_s, long=long)
-    embedder = Embedder.from_bundle(load_checkpoint(path_or_name, device), windows=windows)
+    bundle = load_checkpoint(path_or_name, device)
+    embedder = Embedder.from_bundle(bundle, windows=windows, precision=precision, is_final=True)
     if check:
         sanity.warn_of(embedder)
     return embedder

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from openclap.inference.batching import by_length, compute_batch, grouped, prefetch, text_chunks
+from openclap.inference.batching import (
+    CPU_WINDOWS_A_LANE,
+    by_length,
+    compute_batch,
+    grouped,
+    in_lanes,
+    prefetch,
+    text_chunks,
+)
 from openclap.types import TextBatch
 
 
@@ -105,9 +113,67 @@ def test_batches_by_length_hold_every_row_once_with_little_padding() -> None:
     assert sorted(rows) == list(range(6))
 
 
+def test_batches_by_length_keep_to_their_tokens_and_a_long_text_stands_alone() -> None:
+    lengths = torch.tensor([3, 9, 1, 9, 4, 2, 30])
+    mask = (torch.arange(30)[None, :] < lengths[:, None]).long()
+    rows: list[int] = []
+    for numbers, batch in by_length(TextBatch(mask, mask), 4, most_tokens=18):
+        rows += numbers
+        assert batch.input_ids.numel() <= 18 or len(numbers) == 1
+        assert len(numbers) <= 4
+    assert rows == [6, 1, 3, 4, 0, 5, 2]
+
+
 def test_on_a_cpu_the_batch_is_bounded_and_elsewhere_what_is_asked() -> None:
-    assert compute_batch(torch.device("cpu"), 512, most_on_cpu=8) == 8
-    assert compute_batch(torch.device("cpu"), 1, most_on_cpu=8) == 1
-    assert compute_batch(torch.device("cuda"), 512, most_on_cpu=8) == 512
+    most = CPU_WINDOWS_A_LANE * torch.get_num_threads()
+    assert compute_batch(torch.device("cpu"), 10**6) == most
+    assert compute_batch(torch.device("cpu"), 1) == 1
+    assert compute_batch(torch.device("cuda"), 512) == 512
     with pytest.raises(ValueError, match="batch_size must be at least 1, but is 0"):
-        compute_batch(torch.device("cpu"), 0, most_on_cpu=8)
+        compute_batch(torch.device("cpu"), 0)
+
+
+@pytest.fixture
+def four_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("four_threads")
+@pytest.mark.parametrize(("items", "share"), [(2, 2), (3, 1), (9, 1)])
+def test_lanes_share_the_threads_and_leave_everything_as_it_was(items: int, share: int) -> None:
+    together = threading.Barrier(min(items, 4))
+
+    def work(item: int) -> tuple[int, int]:
+        if item < min(items, 4):
+            together.wait(timeout=5)  # all lanes are at work at once
+        return item, torch.get_num_threads()
+
+    assert in_lanes(work, range(items), torch.device("cpu")) == [(item, share) for item in range(items)]
+    assert torch.get_num_threads() == 4
+    later: list[int] = []
+    thread = threading.Thread(target=lambda: later.append(torch.get_num_threads()))
+    thread.start()
+    thread.join()
+    assert later == [4]
+
+
+@pytest.mark.usefixtures("four_threads")
+def test_one_item_and_accelerators_need_no_lanes() -> None:
+    here = threading.get_ident()
+    for items, device in (([0], "cpu"), ([0, 1, 2], "cuda")):
+        assert in_lanes(lambda _: threading.get_ident(), items, torch.device(device)) == [here] * len(items)
+
+
+@pytest.mark.usefixtures("four_threads")
+def test_what_a_lane_raises_is_raised() -> None:
+    def work(item: int) -> int:
+        if item == 1:
+            raise OSError("broken")
+        return item
+
+    with pytest.raises(OSError, match="broken"):
+        in_lanes(work, [0, 1, 2], torch.device("cpu"))
+    assert torch.get_num_threads() == 4
