@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float, Float32
 
 from openclap.audio.decode import AudioSource, source_name
 from openclap.errors import AudioError
-from openclap.inference.batching import grouped, prefetch
+from openclap.inference.ahead import read_ahead
+from openclap.inference.batching import grouped
 from openclap.inference.windows import Window
 
 
@@ -48,22 +50,25 @@ def stream(
     read: Callable[[AudioSource], Iterator[Window]],
     embed: Callable[[list[Window]], Float32[np.ndarray, "windows embed"]],
     batch: int,
+    readers: int = 1,
     keep_errors: bool,
 ) -> Iterator[ClipEmbedding]:
     """The embedding of each clip, in order; what is held at once does not grow with the clips or their length.
 
     Args:
-        clips: sounds; asked for by the background thread.
-        read: a clip's windows; runs in the background thread.
+        clips: sounds; asked for in the background.
+        read: a clip's windows; runs in the background, for several clips at once.
         embed: unit vectors of at most `batch` windows.
         batch: how many windows are embedded at once.
+        readers: threads that read clips.
         keep_errors: give a clip that cannot be used with its error, and go on, where it would be raised.
 
     Raises:
         AudioError: of the first clip that cannot be used, after what came before it.
     """
     collected: list[WindowEmbedding] = []
-    for group in grouped(prefetch(_parts(clips, read), depth=2 * batch), batch):
+    parts = read_ahead(enumerate(clips), partial(_parts, read), readers=readers, depth=readers + 2 * batch, held=batch)
+    for group in grouped(parts, batch):
         windows = [part.window for part in group if part.window is not None]
         vectors = iter(embed(windows) if windows else ())
         for part in group:
@@ -97,11 +102,11 @@ class _Part:
     error: AudioError | None = None
 
 
-def _parts(clips: Iterable[AudioSource], read: Callable[[AudioSource], Iterator[Window]]) -> Iterator[_Part]:
-    for index, clip in enumerate(clips):
-        name = source_name(clip)
-        try:
-            for window in read(clip):
-                yield _Part(index, name, window)
-        except AudioError as error:
-            yield _Part(index, name, None, error)
+def _parts(read: Callable[[AudioSource], Iterator[Window]], numbered: tuple[int, AudioSource]) -> Iterator[_Part]:
+    index, clip = numbered
+    name = source_name(clip)
+    try:
+        for window in read(clip):
+            yield _Part(index, name, window)
+    except AudioError as error:
+        yield _Part(index, name, None, error)
