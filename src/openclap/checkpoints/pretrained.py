@@ -1,7 +1,4 @@
-"""Pretrained towers to start from: a Hugging Face text encoder with its tokenizer, or an audio encoder.
-
-An audio encoder comes from an AudioMAE file, or out of any CLAP model that `openclap.load` reads.
-"""
+"""A pretrained Hugging Face text encoder with its tokenizer, to start a text tower from."""
 
 from __future__ import annotations
 
@@ -16,13 +13,10 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from openclap.checkpoints.adapters.audiomae import read_audiomae
-from openclap.checkpoints.adapters.msclap import read_msclap_audio
 from openclap.checkpoints.hub import fetch, is_hub_name
-from openclap.checkpoints.load import load, locate, recognise
 from openclap.checkpoints.weights import put_weights
 from openclap.config import Config
-from openclap.errors import CheckpointError, ConfigError
+from openclap.errors import CheckpointError
 from openclap.models.clap import Clap, EncoderConfig
 from openclap.models.text.backbone import (
     backbone_class,
@@ -33,9 +27,6 @@ from openclap.models.text.backbone import (
 )
 from openclap.models.text.hf import Pooling
 from openclap.text.tokenizer import Tokenizer, TokenizerConfig
-
-_OF_TRAINING = frozenset({"drop_path", "dropout", "head_dropout", "spec_augment"})
-"""Options that no weight or vector depends on, so that they may differ from those of the pretrained encoder."""
 
 _PACKAGE = "package:"
 _FILES = ("*.json", "*.safetensors")
@@ -53,30 +44,6 @@ class TextInit(Config):
 
     source: str
     pooling: Pooling = "mean"
-
-
-class AudioInit(Config):
-    """Where an audio tower's first weights come from.
-
-    Attributes:
-        source: an AudioMAE file (.pth), or MS-CLAP's captioning model; or whatever `openclap.load` reads, of which the
-            audio encoder is taken. The front-end does not come along: set the one that the weights were trained with.
-    """
-
-    source: str
-
-
-@dataclass(frozen=True, eq=False)
-class PretrainedAudio:
-    """An audio encoder as it was published.
-
-    Attributes:
-        encoder: its name and all options that its weights determine, for `ClapConfig.audio`.
-        state: the weights, by the names that the encoder built from `encoder` gives them.
-    """
-
-    encoder: EncoderConfig
-    state: Mapping[str, Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,50 +112,6 @@ def put_text(model: Clap, pretrained: PretrainedText) -> None:
     put_weights(model.text_encoder, pretrained.state, "the pretrained text encoder")
 
 
-def load_audio(init: AudioInit) -> PretrainedAudio:
-    """The pretrained audio encoder that `init` names.
-
-    Raises:
-        CheckpointError: if it cannot be found or read.
-    """
-    found = locate(init.source)
-    kind = None if isinstance(found, Path) else recognise(found)
-    if not isinstance(found, Path) and kind == "audiomae":
-        mae = read_audiomae(found)
-        return PretrainedAudio(mae.encoder, mae.encoder_state)
-    if not isinstance(found, Path) and kind == "msclap":  # also of a captioning model, which is no whole CLAP
-        return PretrainedAudio(*read_msclap_audio(found))
-    model = load(init.source).model
-    return PretrainedAudio(model.resolved_config().audio, model.audio_encoder.state_dict())
-
-
-def merge_audio(pretrained: PretrainedAudio, asked: EncoderConfig) -> EncoderConfig:
-    """The pretrained encoder, with the options for training that are asked for.
-
-    Raises:
-        ConfigError: if another encoder is asked for, or an option that the weights contradict.
-    """
-    known = pretrained.encoder
-    if asked.name != known.name:
-        raise ConfigError(f"model.audio.name is {asked.name!r}, but audio_init brings {known.name!r}: set it to that")
-    for key, value in asked.options.items():
-        if key in known.options and key not in _OF_TRAINING and _plain(value) != _plain(known.options[key]):
-            raise ConfigError(
-                f"model.audio.options.{key} is {value!r}, but the weights of audio_init were made with "
-                f"{known.options[key]!r}: leave it out"
-            )
-    return EncoderConfig(name=known.name, options={**known.options, **asked.options})
-
-
-def put_audio(model: Clap, pretrained: PretrainedAudio) -> None:
-    """Put pretrained weights into a model's audio encoder, which was built from `pretrained.encoder`.
-
-    Raises:
-        CheckpointError: if the audio encoder is another one.
-    """
-    put_weights(model.audio_encoder, pretrained.state, "the pretrained audio encoder")
-
-
 def find_text(source: str) -> Path:
     """The directory that a `TextInit.source` means, fetched from the hub if need be.
 
@@ -230,11 +153,6 @@ def _read_config(directory: Path) -> dict[str, object]:
     if not isinstance(values, dict) or "model_type" not in values:
         raise CheckpointError(f"{path}: says no model_type; this is no Hugging Face model")
     return values
-
-
-def _plain(value: object) -> object:
-    """A value as a config file would hold it: a tuple and a list with the same entries are one."""
-    return list(value) if isinstance(value, tuple) else value
 
 
 @contextmanager

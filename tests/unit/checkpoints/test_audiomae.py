@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from openclap.checkpoints.adapters.audiomae import AudioMae, read_audiomae, write_audiomae
 from openclap.checkpoints.load import load, recognise
-from openclap.checkpoints.pretrained import AudioInit, load_audio, merge_audio
+from openclap.checkpoints.pretrained_audio import AudioInit, load_audio, merge_audio
 from openclap.checkpoints.source import open_file
 from openclap.errors import CheckpointError, ConfigError
 from openclap.models.audio.vit import Vit

@@ -18,7 +18,7 @@ from openclap.audio.frontend import FRONTEND_PRESETS
 from openclap.checkpoints.adapter import adapters
 from openclap.checkpoints.load import load, recognise
 from openclap.checkpoints.native import Bundle, load_bundle, save_bundle
-from openclap.checkpoints.pretrained import AudioInit, load_audio
+from openclap.checkpoints.pretrained_audio import AudioInit, load_audio
 from openclap.checkpoints.source import open_file
 from openclap.checkpoints.torchlibrosa import torchlibrosa_buffers
 from openclap.errors import CheckpointError
@@ -302,11 +302,18 @@ def test_a_captioning_model_is_told_from_the_others(tmp_path: Path) -> None:
 
 
 def test_the_audio_tower_of_any_file_starts_a_training_without_a_tokenizer(tmp_path: Path) -> None:
-    files = [save(published("2023"), tmp_path), save(captioning(), tmp_path, "clapcap.pth")]
+    laion = {
+        name.replace("audio_encoder.base.htsat.", "audio_branch."): value for name, value in published("2023").items()
+    }
+    marks = ("logit_scale_a", "audio_projection.0.weight", "text_projection.0.weight", "text_branch.wpe.weight")
+    laion |= {name: torch.zeros(1) for name in marks}
+    files = [save(state, tmp_path, name) for name, state in
+             (("2023.pth", published("2023")), ("clapcap.pth", captioning()), ("laion.pt", laion))]  # fmt: skip
     towers = [load_audio(AudioInit(source=str(file))) for file in files]
     for tower in towers:
         audio_encoders.get(tower.encoder.name)(**tower.encoder.options).load_state_dict(dict(tower.state))  # type: ignore[attr-defined]
-    assert all(torch.equal(towers[0].state[name], value) for name, value in towers[1].state.items())
+    for other in towers[1:]:
+        assert all(torch.equal(towers[0].state[name], value) for name, value in other.state.items())
 
 
 def test_a_model_without_a_place_there_is_not_written(bundle: Bundle, words: dict[str, Path], tmp_path: Path) -> None:

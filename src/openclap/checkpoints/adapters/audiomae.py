@@ -108,8 +108,9 @@ def write_audiomae(
         shape = (1, shape[1], decoder.config.dim)
         fixed = [_fixed("decoder_pos_embed", shape, config.positions)]
         tensors |= to_theirs(decoder.state_dict(), _decoder_pairs(decoder.config), fixed)
+    tensors |= unused or {}
     with file_written_whole(path) as fresh:
-        torch.save({"model": {**tensors, **(unused or {})}}, fresh)
+        torch.save({"model": {name: value.cpu().contiguous() for name, value in tensors.items()}}, fresh)
 
 
 class _AudioMaeFormat:

@@ -86,6 +86,8 @@ class MsClapFormat:
 
     def write(self, bundle: Bundle, path: Path) -> None:
         """A file that msclap's CLAPWrapper loads, if the encoders are of the published sizes, which its code sets."""
+        if path.is_dir():
+            raise CheckpointError(f"{path} is a directory; an MS-CLAP checkpoint is a file: give a name with .pth")
         described = bundle.model.resolved_config()
         audio, kind = _audio_of(bundle.model, path), _kind_of(described.text, path)
         _check_same(path, "model.projection.kind", described.projection.kind, _PROJECTION.kind)
@@ -98,7 +100,7 @@ class MsClapFormat:
             kept = bundle.unused.get(name)
             tensors[name] = kept if kept is not None and tuple(kept.shape) == shape else torch.zeros(shape)
         with file_written_whole(path) as fresh:
-            torch.save({"model": tensors}, fresh)
+            torch.save({"model": {name: value.cpu().contiguous() for name, value in tensors.items()}}, fresh)
 
 
 adapters.add("msclap", MsClapFormat())

@@ -1,0 +1,114 @@
+"""A pretrained audio encoder to start an audio tower from: AudioMAE's, or that of any CLAP that openclap reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from openclap.checkpoints.adapter import Source
+from openclap.checkpoints.adapters.audiomae import read_audiomae
+from openclap.checkpoints.adapters.msclap import read_msclap_audio
+from openclap.checkpoints.laion_towers import audio_in
+from openclap.checkpoints.load import load, locate, recognise
+from openclap.checkpoints.names import to_ours
+from openclap.checkpoints.weights import put_weights
+from openclap.config import Config
+from openclap.errors import ConfigError
+from openclap.models.clap import Clap, EncoderConfig
+
+_OF_TRAINING = frozenset({"drop_path", "dropout", "head_dropout", "spec_augment"})
+"""Options that no weight or vector depends on, so that they may differ from those of the pretrained encoder."""
+
+
+class AudioInit(Config):
+    """Where an audio tower's first weights come from.
+
+    Attributes:
+        source: an AudioMAE file (.pth), or MS-CLAP's captioning model; or whatever `openclap.load` reads, of which the
+            audio encoder is taken. The front-end does not come along: set the one that the weights were trained with.
+    """
+
+    source: str
+
+
+@dataclass(frozen=True, eq=False)
+class PretrainedAudio:
+    """An audio encoder as it was published.
+
+    Attributes:
+        encoder: its name and all options that its weights determine, for `ClapConfig.audio`.
+        state: the weights, by the names that the encoder built from `encoder` gives them.
+    """
+
+    encoder: EncoderConfig
+    state: Mapping[str, Tensor]
+
+
+def load_audio(init: AudioInit) -> PretrainedAudio:
+    """The pretrained audio encoder that `init` names; no tokenizer is needed for it.
+
+    Raises:
+        CheckpointError: if it cannot be found or read.
+    """
+    found = locate(init.source)
+    kind = None if isinstance(found, Path) else recognise(found)
+    if isinstance(found, Path) or kind not in _AUDIO_READERS:
+        model = load(init.source).model
+        return PretrainedAudio(model.resolved_config().audio, model.audio_encoder.state_dict())
+    return PretrainedAudio(*_AUDIO_READERS[kind](found))
+
+
+def merge_audio(pretrained: PretrainedAudio, asked: EncoderConfig) -> EncoderConfig:
+    """The pretrained encoder, with the options for training that are asked for.
+
+    Raises:
+        ConfigError: if another encoder is asked for, or an option that the weights contradict.
+    """
+    known = pretrained.encoder
+    if asked.name != known.name:
+        raise ConfigError(f"model.audio.name is {asked.name!r}, but audio_init brings {known.name!r}: set it to that")
+    for key, value in asked.options.items():
+        if key in known.options and key not in _OF_TRAINING and _plain(value) != _plain(known.options[key]):
+            raise ConfigError(
+                f"model.audio.options.{key} is {value!r}, but the weights of audio_init were made with "
+                f"{known.options[key]!r}: leave it out"
+            )
+    return EncoderConfig(name=known.name, options={**known.options, **asked.options})
+
+
+def put_audio(model: Clap, pretrained: PretrainedAudio) -> None:
+    """Put pretrained weights into a model's audio encoder, which was built from `pretrained.encoder`.
+
+    Raises:
+        CheckpointError: if the audio encoder is another one.
+    """
+    put_weights(model.audio_encoder, pretrained.state, "the pretrained audio encoder")
+
+
+def _laion_audio(source: Source) -> tuple[EncoderConfig, Mapping[str, Tensor]]:
+    tensors = {name: value for name, value in source.weights().items() if name.startswith("audio_branch.")}
+    part = audio_in(tensors)
+    frontend = [name for name in tensors if "_extractor." in name]
+    state, _ = to_ours(tensors, part.pairs, part.fixed, [*part.unread, *frontend], source.path)
+    return part.encoder, {name.removeprefix("audio_encoder."): value for name, value in state.items()}
+
+
+def _audiomae_audio(source: Source) -> tuple[EncoderConfig, Mapping[str, Tensor]]:
+    mae = read_audiomae(source)
+    return mae.encoder, mae.encoder_state
+
+
+_AUDIO_READERS: dict[str, Callable[[Source], tuple[EncoderConfig, Mapping[str, Tensor]]]] = {
+    "audiomae": _audiomae_audio,
+    "laion": _laion_audio,
+    "msclap": read_msclap_audio,
+}
+"""Formats whose files hold no tokenizer, so that their audio encoders are read alone."""
+
+
+def _plain(value: object) -> object:
+    """A value as a config file would hold it: a tuple and a list with the same entries are one."""
+    return list(value) if isinstance(value, tuple) else value
