@@ -6,7 +6,6 @@ uses it in both directions, so that what was read can be written again (`checkpo
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +13,9 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from openclap.checkpoints.digests import file_sha256, recorded_sha256
 from openclap.checkpoints.native import Bundle
 from openclap.registry import Registry
-
-_BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,13 +42,16 @@ class Source:
     revision: str | None = None
 
     def provenance(self, format_name: str) -> dict[str, Any]:
-        """What a bundle says of where it came from: format, file, the SHA-256 of its bytes, and hub repository."""
-        total = hashlib.sha256()
-        for path in self.files:
-            with path.open("rb") as file:
-                while block := file.read(_BLOCK_BYTES):
-                    total.update(block)
-        said: dict[str, Any] = {"format": format_name, "file": self.path.name, "sha256": total.hexdigest()}
+        """What a bundle says of where it came from: format, file, the SHA-256 of its bytes, and hub repository.
+
+        Of shards it is a SHA-256 for each, by name.
+        """
+        if self.repository is None:
+            digests = {path.name: file_sha256(path) for path in self.files}
+        else:
+            digests = {path.name: recorded_sha256(path, f"{self.repository}/{path.name}") for path in self.files}
+        sha256 = digests if len(digests) > 1 else next(iter(digests.values()))
+        said: dict[str, Any] = {"format": format_name, "file": self.path.name, "sha256": sha256}
         if self.repository is not None:
             said |= {"repository": self.repository, "revision": self.revision}
         return said

@@ -69,6 +69,7 @@ def read_pickle(path: Path) -> dict[str, Tensor]:
         CheckpointError: if the file is truncated, asks for anything but tensors and plain values (the error names it),
             or holds no tensors.
     """
+    _refuse_compressed(path)
     # A file of numpy's scalars names the class it wants; that name finds the stand-in and never the class.
     stand_ins: list[Any] = [(type(name, (_Ignored,), {}), name) for name in _HARMLESS]
     with torch.serialization.safe_globals(stand_ins):
@@ -77,6 +78,19 @@ def read_pickle(path: Path) -> dict[str, Tensor]:
         except Exception as error:  # a hostile or broken stream raises whatever it likes
             raise CheckpointError(f"{path}: {_why(path, error)}") from error
     return _without_wrappers(_tensors(content, path))
+
+
+def _refuse_compressed(path: Path) -> None:
+    """Refuse an archive that is larger unpacked than it is: PyTorch writes none, and a small file could fill memory."""
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            packed = [entry.filename for entry in archive.infolist() if entry.compress_type != zipfile.ZIP_STORED]
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise CheckpointError(f"{path}: is truncated or no PyTorch file ({error}); get it again") from error
+    if packed:
+        raise CheckpointError(f"{path}: is compressed inside ({packed[0]}), as no file of PyTorch is, and is not unpacked")
 
 
 def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
@@ -103,7 +117,7 @@ def _without_wrappers(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _why(path: Path, error: Exception) -> str:
     wanted = _unsafe_globals(path)
-    asked = re.search(r"(?:GLOBAL|global:?) ([\w.]+)", str(error))
+    asked = re.search(r"(?:GLOBAL|unrecognized function) ([\w.]+)", str(error))
     if not wanted and asked:
         wanted = [asked[1]]
     if wanted:
