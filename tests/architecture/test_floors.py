@@ -20,6 +20,7 @@ FLOORS = {
     "training": 4,
     "inference": 4,
     "evaluation": 5,
+    "export": 5,
     "search": 5,
     "recipes": 6,
     "serving": 6,

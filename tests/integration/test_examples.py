@@ -11,7 +11,7 @@ import pytest
 from .conftest import SMALL_RUN
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-TESTED = {"search_a_folder", "where_in_a_recording", "train_in_python", "write_an_encoder"}
+TESTED = {"search_a_folder", "where_in_a_recording", "train_in_python", "write_an_encoder", "embed_without_torch"}
 
 
 def test_there_is_a_test_for_every_example():

@@ -23,6 +23,7 @@ from openclap.cli import (
     doctor,
     embed,
     eval,  # noqa: A004 - the command is named so, and nothing here evaluates Python
+    export,
     info,
     models,
     recipes,
@@ -51,6 +52,7 @@ app.command("embed", rich_help_panel=_USE)(embed.embed)
 app.command("classify", rich_help_panel=_USE)(classify.classify)
 app.command("similarity", rich_help_panel=_USE)(similarity.similarity)
 app.add_typer(checkpoint.app, name="checkpoint", rich_help_panel=_USE)
+app.command("export", rich_help_panel=_USE)(export.export)
 app.command("info", rich_help_panel=_LISTS)(info.info)
 app.command("recipes", rich_help_panel=_LISTS)(recipes.recipes)
 app.command("tasks", rich_help_panel=_LISTS)(tasks.tasks)

@@ -229,7 +229,7 @@ def _find_pad_id(backend: tokenizers.Tokenizer, directory: Path) -> int:
         for key in ("pad_token", "eos_token"):
             token = settings.get(key)
             content = token.get("content") if isinstance(token, dict) else token
-            found = backend.token_to_id(content) if content else None
+            found = backend.token_to_id(content) if content and isinstance(content, str) else None
             if found is not None:
                 return found
     raise CheckpointError(
@@ -242,6 +242,6 @@ def _read_settings(path: Path) -> dict[str, Any]:
         return {}
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not JSON ({error})") from error
     return settings if isinstance(settings, dict) else {}
