@@ -138,4 +138,4 @@ def _masked_mean(
 
 
 def _pick(tokens: Float[Tensor, "batch tokens dim"], position: Int[Tensor, " batch"]) -> Float[Tensor, "batch dim"]:
-    return tokens[torch.arange(len(tokens), device=tokens.device), position]
+    return tokens[torch.arange(tokens.shape[0], device=tokens.device), position]
