@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from openclap.config import Config
+from openclap.models.layers.conv_norm import ConvNorm, average
 from openclap.models.layers.fusion import FrameFusion, FusionKind, build_blend
 from openclap.models.layers.spec_augment import SpecAugmentConfig
 from openclap.models.layers.view_encoder import ViewEncoder
@@ -171,26 +172,14 @@ class _Block(nn.Module):
     def __init__(self, before: int, width: int, convs: int, kernel_size: int, pool: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
-            _ConvNorm(before if number == 0 else width, width, kernel_size) for number in range(convs)
+            ConvNorm(before if number == 0 else width, width, kernel_size) for number in range(convs)
         )
         self.pool = pool
 
     def forward(self, maps: Float[Tensor, "batch channels frames mels"]) -> Float[Tensor, "batch width times bins"]:
         for layer in self.layers:
             maps = layer(maps)
-        return F.avg_pool2d(maps, self.pool) if self.pool > 1 else maps
-
-
-class _ConvNorm(nn.Module):
-    """A convolution, a batch norm and a rectifier."""
-
-    def __init__(self, before: int, width: int, kernel_size: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(before, width, kernel_size, padding=kernel_size // 2, bias=False)
-        self.norm = nn.BatchNorm2d(width)
-
-    def forward(self, maps: Float[Tensor, "batch channels frames mels"]) -> Float[Tensor, "batch width frames mels"]:
-        return F.relu(self.norm(self.conv(maps)), inplace=True)
+        return average(maps, self.pool)
 
 
 def _initialise(module: nn.Module) -> None:
