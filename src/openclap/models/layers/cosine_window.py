@@ -51,11 +51,13 @@ class CosineWindowAttention(nn.Module):
         qkv = self.qkv(windows).view(batch, count, area, 3, self.heads, dim // self.heads)
         query, key, value = qkv.permute(3, 0, 1, 4, 2, 5)
         inverse = 1 / self.temperature.clamp(min=_LEAST_TEMPERATURE)
-        query = F.normalize(query, dim=-1) * inverse[:, None, None]
+        # Lengths in float32, whatever the rest is computed in.
+        query, key = F.normalize(query.float(), dim=-1), F.normalize(key.float(), dim=-1)
+        query = query * inverse[:, None, None]
         bias = self.bias_mlp(self.offsets).t().reshape(self.heads, area, area)
         bias = bias if mask is None else bias + mask
-        out = F.scaled_dot_product_attention(query, F.normalize(key, dim=-1), value, attn_mask=bias, scale=1.0)
-        mixed: Tensor = self.proj(out.transpose(2, 3).reshape(batch, count, area, dim))
+        out = F.scaled_dot_product_attention(query, key, value.float(), attn_mask=bias.float(), scale=1.0)
+        mixed: Tensor = self.proj(out.to(windows.dtype).transpose(2, 3).reshape(batch, count, area, dim))
         return mixed
 
 
@@ -93,7 +95,7 @@ class CosineWindowBlock(nn.Module):
         grid = tokens.view(batch, columns, self.rows, dim).roll(-shift, 1)
         cut = grid.view(batch, columns // side, side, self.rows // side, side, dim).transpose(2, 3)
         mask = _time_mask(columns, self.rows, side, shift, tokens.device) if shift else None
-        out = self.attention(cut.reshape(batch, -1, side * side, dim), mask)
+        out: Tensor = self.attention(cut.reshape(batch, -1, side * side, dim), mask)
         whole = out.view(batch, columns // side, self.rows // side, side, side, dim).transpose(2, 3)
         return whole.reshape(batch, columns, self.rows, dim).roll(shift, 1).reshape(batch, count, dim)
 
