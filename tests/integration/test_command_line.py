@@ -241,6 +241,31 @@ def test_stored_vectors_of_another_model_are_refused(model, tmp_path, capsys):
     assert "another model" in capsys.readouterr().err
 
 
+def test_a_precision_that_does_not_exist_is_answered_with_those_that_do(model, corpus, capsys):
+    assert run(["similarity", model, str(corpus / "test"), "-t", "rain", "--precision", "fp8"]) == 2
+    assert "fp32, bf16, int8" in capsys.readouterr().err
+
+
+def test_a_tokenizer_for_a_model_that_has_one_is_refused(model, corpus, tmp_path, capsys):
+    assert run(["similarity", model, str(corpus / "test"), "-t", "rain", "--tokenizer", str(tmp_path)]) == 5
+    assert "has a tokenizer of its own" in capsys.readouterr().err
+
+
+def test_what_looks_broken_is_said_and_can_be_left_unasked(model, corpus, tmp_path, capsys):
+    import torch
+
+    from openclap.checkpoints.native import load_bundle, save_bundle
+
+    bundle = load_bundle(model)
+    torch.nn.init.zeros_(bundle.model.text_projection[0].weight)  # every caption gets the same vector
+    broken = str(save_bundle(bundle, tmp_path / "broken"))
+    arguments = ["similarity", broken, str(corpus / "test" / "00000.flac"), "-t", "rain"]
+    assert run(arguments) == 0
+    assert "text-collapse" in capsys.readouterr().out
+    assert run([*arguments, "--no-check"]) == 0
+    assert "text-collapse" not in capsys.readouterr().out
+
+
 def test_data_check_finds_leakage_and_exits_with_3(corpus, tmp_path, capsys):
     assert run(["data", "check", str(corpus), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["clips"] == 28

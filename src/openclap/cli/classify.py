@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from openclap.cli.options import Device, Json, Model, Sounds, device_name
+from openclap.cli.opening import Check, Precision, Tokenizer, open_embedder
+from openclap.cli.options import Device, Json, Model, Sounds
 
 
 def classify(
@@ -21,6 +22,9 @@ def classify(
     ] = False,
     top: Annotated[int, typer.Option("--top", min=1, help="How many labels to print for each sound.")] = 3,
     device: Device = "auto",
+    tokenizer: Tokenizer = None,
+    precision: Precision = "fp32",
+    check: Check = True,
     as_json: Json = False,
 ) -> None:
     """Say which labels fit a sound best, without training on them.
@@ -31,11 +35,10 @@ def classify(
     from openclap.cli.heard import hear
     from openclap.cli.output import Output
     from openclap.errors import AudioError
-    from openclap.inference.embedder import load
 
     out = Output(as_json)
     words = [prompts] if "{label}" in prompts else prompts
-    embedder = load(model, device=device_name(device))
+    embedder = open_embedder(model, out, device=device, tokenizer=tokenizer, precision=precision, check=check)
     label_vectors = embedder.embed_labels(labels, words)
     heard = hear(embedder, sounds)
     cosines = embedder.similarity(heard.vectors, label_vectors)

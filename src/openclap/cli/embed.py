@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from openclap.cli.options import BatchSize, Device, Json, Model, device_name
+from openclap.cli.opening import Check, Precision, Tokenizer, open_embedder
+from openclap.cli.options import BatchSize, Device, Json, Model
 
 if TYPE_CHECKING:
     from openclap.cli.output import Output
@@ -34,6 +35,9 @@ def embed(
     restart: Annotated[bool, typer.Option("--restart", help="Forget what an earlier run has left unfinished.")] = False,
     batch_size: BatchSize = 16,
     device: Device = "auto",
+    tokenizer: Tokenizer = None,
+    precision: Precision = "fp32",
+    check: Check = True,
     as_json: Json = False,
 ) -> None:
     """Turn sounds (or texts) into a file of vectors.
@@ -45,7 +49,6 @@ def embed(
     from openclap.cli.output import Output
     from openclap.cli.sounds import find_sounds
     from openclap.errors import AudioError
-    from openclap.inference.embedder import load
     from openclap.inference.vectors import writing
 
     if bool(places) == bool(text):
@@ -53,7 +56,7 @@ def embed(
     output = Output(as_json)
     sounds = find_sounds(places) if places else []
     with writing(out) as file:
-        embedder = load(model, device=device_name(device))
+        embedder = open_embedder(model, output, device=device, tokenizer=tokenizer, precision=precision, check=check)
         if text:
             file.add(embedder.embed_text(text), {"text": text})
             written = _Written(rows=len(text))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from openclap.cli.opening import Check, Precision, Tokenizer, open_embedder
 from openclap.cli.options import (
     BatchSize,
     Columns,
@@ -16,7 +17,6 @@ from openclap.cli.options import (
     Where,
     column_config,
     conditions,
-    device_name,
     plain_settings,
 )
 
@@ -53,6 +53,9 @@ def evaluate(
     ] = None,
     batch_size: BatchSize = 16,
     device: Device = "auto",
+    tokenizer: Tokenizer = None,
+    precision: Precision = "fp32",
+    check: Check = True,
     json_to: Annotated[
         str | None, typer.Option("--json", metavar="[FILE.json]", help="Write the results as JSON, to stdout if alone.")
     ] = None,
@@ -66,12 +69,11 @@ def evaluate(
     from openclap.data.manifest import read_manifest
     from openclap.evaluation.results import write_results
     from openclap.evaluation.task import evaluate as run_tasks
-    from openclap.inference.embedder import load
 
     out = Output(json_to == "-")
     plan = _plan(names, settings or [])
     manifest = read_manifest(data, columns=column_config(column), where=conditions(where))
-    embedder = load(model, device=device_name(device))
+    embedder = open_embedder(model, out, device=device, tokenizer=tokenizer, precision=precision, check=check)
     with watched(embedder, out, len(manifest), batch_size) as model_at_work:
         results = run_tasks(model_at_work, manifest, plan, model_path=model)
     show(results, out)

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from openclap.cli.options import Device, Json, Model, Sounds, device_name
+from openclap.cli.opening import Check, Precision, Tokenizer, open_embedder
+from openclap.cli.options import Device, Json, Model, Sounds
 
 
 def similarity(
@@ -14,6 +15,9 @@ def similarity(
     sounds: Sounds,
     text: Annotated[list[str], typer.Option("--text", "-t", help="A text to compare with. May be repeated.")],
     device: Device = "auto",
+    tokenizer: Tokenizer = None,
+    precision: Precision = "fp32",
+    check: Check = True,
     as_json: Json = False,
 ) -> None:
     """Say how well sounds and texts fit each other.
@@ -24,10 +28,9 @@ def similarity(
     from openclap.cli.heard import hear
     from openclap.cli.output import Output
     from openclap.errors import AudioError
-    from openclap.inference.embedder import load
 
     out = Output(as_json)
-    embedder = load(model, device=device_name(device))
+    embedder = open_embedder(model, out, device=device, tokenizer=tokenizer, precision=precision, check=check)
     text_vectors = embedder.embed_text(text)
     heard = hear(embedder, sounds)
     cosines = embedder.similarity(heard.vectors, text_vectors)

@@ -34,6 +34,7 @@ from openclap.types import TextBatch, Waveform
 
 __all__ = ["ClipEmbedding", "Embedder", "WindowEmbedding", "load"]
 
+_READERS = 8  # threads that decode for an accelerator; on a CPU one keeps the model busy, and more take its cores
 _RULES_VERSION = 1  # of what this module and windows.py compute from the same bundle: part of every identity
 
 
@@ -207,6 +208,7 @@ class Embedder:
             read=lambda clip: read_windows(clip, sample_rate_hz, self._frontend, config),
             embed=self._embed_windows,
             batch=compute_batch(self.device, batch_size),
+            readers=1 if self.device.type == "cpu" else min(_READERS, os.cpu_count() or 1),
             keep_errors=on_error == "keep",
         )
 
@@ -336,16 +338,20 @@ def load(
     device: str | torch.device = "cpu",
     *,
     hop_s: float | None = None,
+    tokenizer: str | Path | None = None,
     precision: Precision = "fp32",
     long: Literal["auto", "windows", "fusion"] = "auto",
     check: bool = True,
 ) -> Embedder:
-    """The model in a directory or a Hugging Face hub repository, ready for use.
+    """The model in a directory, a file or a hub repository, ready for use; whatever CLAP it is.
 
     Args:
-        path_or_name: a directory that training has written (`runs/demo/best`), or a hub name ("owner/model").
+        path_or_name: a directory that training has written (`runs/demo/best`); LAION-CLAP's, MS-CLAP's or Hugging
+            Face's weights (docs/how-to/use-published-weights.md); or a hub name ("owner/model").
         device: "cpu", "cuda", "cuda:1", …
         hop_s: seconds from one window of a long clip to the next; None is the model's window: no overlap.
+        tokenizer: for a file that carries none (LAION-CLAP's and MS-CLAP's): a directory with tokenizer.json, or a hub
+            name; None takes the published one from the hub.
         precision: "fp32"; "bf16" for GPUs and CPUs with AMX instructions; or "int8" for x86 CPUs with AVX-512 VNNI.
             The last two are faster where they exist, and give slightly other vectors, of another identity
             (docs/concepts/determinism.md).
@@ -363,7 +369,7 @@ def load(
     """
     _check_device(device)
     windows = WindowConfig(hop_s=hop_s, long=long)
-    bundle = load_checkpoint(path_or_name, device)
+    bundle = load_checkpoint(path_or_name, device, tokenizer=tokenizer)
     embedder = Embedder.from_bundle(bundle, windows=windows, precision=precision, is_final=True)
     if check:
         sanity.warn_of(embedder)

@@ -1,0 +1,61 @@
+"""How commands load the model that they use: the same options everywhere, and its warnings as words."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
+
+import typer
+
+from openclap.cli.options import device_name
+
+if TYPE_CHECKING:
+    from openclap.cli.output import Output
+    from openclap.inference.embedder import Embedder
+
+PrecisionName = Literal["fp32", "bf16", "int8"]
+
+Tokenizer = Annotated[
+    str | None,
+    typer.Option("--tokenizer", help="For a file that carries none: a folder with tokenizer.json, or a hub name."),
+]
+Precision = Annotated[
+    str, typer.Option("--precision", help=f"{', '.join(get_args(PrecisionName))}: faster ones give other vectors.")
+]
+Check = Annotated[bool, typer.Option("--check/--no-check", help="Look whether the model is broken, and warn.")]
+
+
+def open_embedder(
+    model: str, out: Output, *, device: str, tokenizer: str | None = None, precision: str = "fp32", check: bool = True
+) -> Embedder:
+    """The model that a command line names, ready for use; what is to be warned of is said.
+
+    Raises:
+        CheckpointError: if there is no such model.
+        ConfigError: if it cannot be used as is asked.
+        typer.BadParameter: for a precision that does not exist.
+    """
+    from openclap.inference.embedder import load
+
+    known = {str(name): name for name in get_args(PrecisionName)}
+    if precision not in known:
+        raise typer.BadParameter(f"{precision!r} is none of {', '.join(known)}", param_hint="--precision")
+    with _warnings_said(out):
+        return load(model, device_name(device), tokenizer=tokenizer, precision=known[precision], check=check)
+
+
+@contextmanager
+def _warnings_said(out: Output) -> Iterator[None]:
+    """Openclap's own warnings become words on the screen; others go their way."""
+    from openclap.errors import PrecisionWarning, SanityWarning
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        yield
+    for warning in caught:
+        if issubclass(warning.category, (PrecisionWarning, SanityWarning)):
+            out.say(("warning:", "yellow"), f" {warning.message}")
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
