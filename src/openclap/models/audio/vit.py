@@ -140,7 +140,8 @@ class Vit(nn.Module):
                 f"{self.n_mels} mel bins: make the front-end's settings fit"
             )
         tokens: Tensor = self.patch_embed(patchify(features, self.config.patch_size))
-        return tokens + self.positions(tokens.shape[1])
+        positions: Tensor = self.positions(tokens.shape[1])
+        return tokens + positions
 
     def encode(self, tokens: Float[Tensor, "batch kept dim"]) -> Float[Tensor, "batch encoded dim"]:
         """What the blocks make of any of the tokens of `embed`: in the same order, a CLS token before them."""
