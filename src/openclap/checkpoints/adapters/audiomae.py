@@ -1,9 +1,9 @@
 """AudioMAE's files (.pth): the encoder, and after pre-training its decoder, to `Vit` and `MaeDecoder` and back.
 
 Source of the names: AudioMAE's public code, `models_mae.py`, `models_vit.py` and `timm_patch/swin_transformer.py` of
-github.com/facebookresearch/AudioMAE. No file of theirs was at hand: what these modules write by their code is what is
-read here. An encoder alone is no CLAP model, so that `openclap.load` refuses it and says where it belongs: training
-starts from it by `audio_init`.
+github.com/facebookresearch/AudioMAE; its issue 12 lists the same names in the released pre-trained file. No file of
+theirs was at hand, so that no values were compared. An encoder alone is no CLAP model: `openclap.load` refuses it and
+says where it belongs, which is the start of a training, by `audio_init`.
 
 What a file does not say is taken as published: heads 64 wide in the encoder, 16 heads in the decoder, windows that
 shift, 128 mel bins. Its table of positions must be one that the encoder here can make.
