@@ -47,14 +47,14 @@ def has_buffers(names: Mapping[str, Tensor], prefix: str) -> bool:
 
 def _fourier(mel: MelConfig) -> tuple[Tensor, Tensor]:
     """Windowed cosines and negative sines, (bins, 1, n_fft); a shorter window stands in the middle."""
-    n, bins = mel.n_fft, torch.arange(mel.n_fft // 2 + 1)
-    # The product modulo n: angles of a few turns at most keep their precision.
-    turns = (bins[:, None] * torch.arange(n)[None, :] % n).double() / n
+    n = mel.n_fft
     window = torch.zeros(n, dtype=torch.float64)
     start = (n - mel.win_length) // 2
     window[start : start + mel.win_length] = torch.hann_window(mel.win_length, periodic=True, dtype=torch.float64)
-    angle = 2 * torch.pi * turns
-    return (angle.cos() * window).float()[:, None], (-angle.sin() * window).float()[:, None]
+    angles = 2 * torch.pi * torch.arange(n, dtype=torch.float64) / n
+    steps = torch.arange(n // 2 + 1)[:, None] * torch.arange(n) % n  # only n angles occur, so only they are computed
+    cosines, sines = angles.cos()[steps], -angles.sin()[steps]
+    return (cosines * window).float()[:, None], (sines * window).float()[:, None]
 
 
 def _filters(mel: MelConfig) -> Tensor:
