@@ -185,3 +185,13 @@ def test_half_a_character_is_a_question_mark() -> None:
     texts = ["a dog \ud83d", "rain"]  # JSON can hold a caption that was cut in an emoji
     made = Tokenizer.train(texts, 200)
     assert made(texts).input_ids.tolist() == made(["a dog ?", "rain"]).input_ids.tolist()
+
+
+def test_a_padding_token_of_ones_own_stands_alone_wherever_it_stands() -> None:
+    plain = Tokenizer.train(["a dog barks", "dog"], 200)
+    padded = plain.padded_with("dog")
+    assert padded.pad_id == plain(["dog"]).input_ids[0, 1]  # the id that it had as a word
+    assert padded(["hotdog"]).input_ids[0, -2] == padded.pad_id  # and not a part of another word
+    batch = padded(["a dog barks", "a"])
+    assert (batch.input_ids[1, -2:] == padded.pad_id).all()
+    assert plain.pad_id == 0
