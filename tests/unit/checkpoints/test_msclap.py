@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import torch.nn.functional as F
 from tokenizers import decoders, models, pre_tokenizers
 from torch import Tensor
 
-from openclap.audio.frontend import FRONTEND_PRESETS
+from openclap.audio.frontend import FRONTEND_PRESETS, Frontend
 from openclap.checkpoints.adapter import adapters
 from openclap.checkpoints.load import load, recognise
 from openclap.checkpoints.native import Bundle, load_bundle, save_bundle
@@ -22,6 +23,7 @@ from openclap.checkpoints.pretrained_audio import AudioInit, load_audio
 from openclap.checkpoints.source import open_file
 from openclap.checkpoints.torchlibrosa import torchlibrosa_buffers
 from openclap.errors import CheckpointError
+from openclap.models.clap import Clap, EncoderConfig
 from openclap.models.layers.windows import relative_position_index, shift_mask
 from openclap.models.zoo import audio_encoders
 from openclap.text.tokenizer import Tokenizer
@@ -322,11 +324,11 @@ def test_a_model_without_a_place_there_is_not_written(bundle: Bundle, words: dic
             adapters.get("msclap").write(model, tmp_path / "x.pth")
         assert not (tmp_path / "x.pth").exists()
 
-    from dataclasses import replace
-
-    from openclap.audio.frontend import Frontend
-
     refuse(bundle, "text encoder is bert pooled by 'cls' or gpt2 pooled by 'nonzero-count', and not text-micro")
     mine = load(save(published("2023"), tmp_path), tokenizer=words["2023"])
     longer = FRONTEND_PRESETS["msclap-2023"].model_copy(update={"window_s": 6.0})
-    refuse(replace(mine, frontend=Frontend(longer)), r"frontend\.window_s is 6\.0, but MS-CLAP's code sets 7\.0")
+    refuse(replace(mine, frontend=Frontend(longer)), r"frontend\.window_s is 6\.0, and there 7\.0")
+    text = mine.config.model.text.options
+    text = text | {"hf": text["hf"] | {"activation_function": "relu"}}
+    model = Clap(mine.config.model.model_copy(update={"text": EncoderConfig(name="hf", options=text)}))
+    refuse(replace(mine, model=model), r"text\.activation_function is 'relu', and there 'gelu_new'")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -17,7 +17,9 @@ from torch import Tensor
 from openclap.atomic import file_written_whole
 from openclap.audio.frontend import FRONTEND_PRESETS, FrontendConfig
 from openclap.checkpoints.adapter import Source, adapters
+from openclap.checkpoints.differences import differences
 from openclap.checkpoints.htsat_names import htsat_fixed, htsat_heads, htsat_pairs, read_htsat_config
+from openclap.checkpoints.laion_towers import hf_config
 from openclap.checkpoints.msclap_text import TEXT_KINDS, TextKind, text_kind
 from openclap.checkpoints.names import Fixed, Pair, linear, same, to_ours, to_theirs
 from openclap.checkpoints.native import Bundle, BundleConfig, make_bundle
@@ -25,16 +27,17 @@ from openclap.checkpoints.pann_names import pann_heads, pann_pairs, read_pann_co
 from openclap.checkpoints.tokenizer_files import find_tokenizer
 from openclap.checkpoints.torchlibrosa import torchlibrosa_buffers
 from openclap.checkpoints.weights import put_weights
-from openclap.config import Config
 from openclap.errors import CheckpointError, ConfigError
 from openclap.models.audio.htsat import HtsatConfig
 from openclap.models.audio.pann import PannConfig
 from openclap.models.clap import Clap, ClapConfig, EncoderConfig
 from openclap.models.layers.projection import ProjectionConfig
+from openclap.models.text.hf import HfTextEncoder
 
 _AUDIO, _TEXT = "audio_encoder.", "caption_encoder."
 _CAPTIONING = "clap."  # what the audio tower is called in a clapcap file
 _MARK = "projection.layer_norm.weight"
+_OF_TRAINING = ("audio.drop_path", "audio.spec_augment", "audio.dropout", "audio.head_dropout")
 _PROJECTION = ProjectionConfig(kind="residual", dropout=0.5)
 
 
@@ -90,11 +93,26 @@ class MsClapFormat:
             raise CheckpointError(f"{path} is a directory; an MS-CLAP checkpoint is a file: give a name with .pth")
         described = bundle.model.resolved_config()
         audio, kind = _audio_of(bundle.model, path), _kind_of(described.text, path)
-        _check_same(path, "model.projection.kind", described.projection.kind, _PROJECTION.kind)
-        _check_same(path, "frontend", bundle.frontend.config, audio.frontend)
-        _check_same(path, "tokenizer", bundle.tokenizer.config, kind.tokenizer)
-        hf = described.text.options["hf"]
+        hf = hf_config(cast("HfTextEncoder", bundle.model.text_encoder))
         tensors = to_theirs(bundle.model.state_dict(), _pairs(audio, kind, hf), audio.fixed)
+        # What its code would build from this file, which says sizes alone.
+        there = {
+            "model": {"projection": {"kind": _PROJECTION.kind}},
+            "audio": _read_audio(tensors, f"{_AUDIO}base.").encoder.options,
+            "text": kind.config(tensors, f"{_TEXT}base."),
+            "frontend": audio.frontend.plain(),
+            "tokenizer": kind.tokenizer.plain(),
+        }
+        here = {
+            "model": described.plain(),
+            "audio": described.audio.options,
+            "text": hf,
+            "frontend": bundle.frontend.config.plain(),
+            "tokenizer": bundle.tokenizer.config.plain(),
+        }
+        wrong = differences(here, there, ignoring=_OF_TRAINING)
+        if wrong:
+            raise CheckpointError(f"{path}: the model has no place in MS-CLAP's format: {'; '.join(wrong)}")
         # No vector depends on the rest, but a strict reader asks for it.
         for name, shape in (audio.heads | kind.unused(hf, f"{_TEXT}base.")).items():
             kept = bundle.unused.get(name)
@@ -200,15 +218,3 @@ def _projection(theirs: str, ours: str) -> list[Pair]:
         *same(f"{theirs}.linear2", f"{ours}.linear2", "weight"),
         *linear(f"{theirs}.layer_norm", f"{ours}.norm"),
     ]
-
-
-def _check_same(path: Path, name: str, ours: object, theirs: object) -> None:
-    if ours == theirs:
-        return
-    if isinstance(ours, Config) and isinstance(theirs, Config):
-        here, there = ours.plain(), theirs.plain()
-        name, ours, theirs = next((f"{name}.{key}", here[key], there[key]) for key in here if here[key] != there[key])
-    raise CheckpointError(
-        f"{path}: {name} is {ours!r}, but MS-CLAP's code sets {theirs!r}, and its files cannot say otherwise: its "
-        "vectors would not be this model's"
-    )
