@@ -9,6 +9,9 @@ RUN ?= runs/demo
 DATA ?= ../shared/data/starter/manifest.jsonl
 # Of the starter's data: ESC-10, whose clips have one label each; make starter ZERO_SHOT= for all clips of other data.
 ZERO_SHOT ?= --where source=esc10 --set zero-shot.prompts=ensemble
+# Of make fuzz: another seed is other files.
+SECONDS ?= 60
+SEED ?= 1
 PEERS ?= .peers/bin/python
 PEERS_CODE ?= ../shared/peers
 
@@ -19,7 +22,7 @@ SOURCES := src tests benchmarks examples
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo starter test parity lint type format bench docs clean
+.PHONY: help env demo starter test parity fuzz lint type format bench docs clean
 
 help:  ## Say what there is
 	@echo "usage: make TARGET"
@@ -42,6 +45,9 @@ test: $(STAMPS)/dev $(STAMPS)/minilm  ## Run the tests
 parity: $(STAMPS)/dev  ## Compare with the peers' own code (PEERS=their Python, PEERS_CODE=folder, TABLE=differences.json)
 	OPENCLAP_PEERS_PYTHON=$(PEERS) OPENCLAP_PEERS_CODE=$(PEERS_CODE) OPENCLAP_PARITY_JSON=$(TABLE) \
 	  $(BIN)/python -m pytest -m parity $(ARGS)
+
+fuzz: $(STAMPS)/dev  ## Read broken and hostile files for SECONDS (60), from SEED
+	OPENCLAP_FUZZ_SECONDS=$(SECONDS) OPENCLAP_FUZZ_SEED=$(SEED) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m fuzz -s tests/fuzz $(ARGS)
 
 lint: $(STAMPS)/dev  ## Check style
 	$(BIN)/ruff check $(SOURCES)

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from openclap.checkpoints.suspicious import refuse_suspicious
 from openclap.errors import CheckpointError
 
 _LEGACY_MAGIC = b"\x80"  # a pickle; PyTorch before 1.6 put several in a row
@@ -69,7 +70,7 @@ def read_pickle(path: Path) -> dict[str, Tensor]:
         CheckpointError: if the file is truncated, asks for anything but tensors and plain values (the error names it),
             or holds no tensors.
     """
-    _refuse_compressed(path)
+    refuse_suspicious(path)
     # A file of numpy's scalars names the class it wants; that name finds the stand-in and never the class.
     stand_ins: list[Any] = [(type(name, (_Ignored,), {}), name) for name in _HARMLESS]
     with torch.serialization.safe_globals(stand_ins):
@@ -78,19 +79,6 @@ def read_pickle(path: Path) -> dict[str, Tensor]:
         except Exception as error:  # a hostile or broken stream raises whatever it likes
             raise CheckpointError(f"{path}: {_why(path, error)}") from error
     return _without_wrappers(_tensors(content, path))
-
-
-def _refuse_compressed(path: Path) -> None:
-    """Refuse an archive that is larger unpacked than it is: PyTorch writes none, and a small file could fill memory."""
-    if not zipfile.is_zipfile(path):
-        return
-    try:
-        with zipfile.ZipFile(path) as archive:
-            packed = [entry.filename for entry in archive.infolist() if entry.compress_type != zipfile.ZIP_STORED]
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"{path}: is truncated or no PyTorch file ({error}); get it again") from error
-    if packed:
-        raise CheckpointError(f"{path}: is compressed inside ({packed[0]}), as no file of PyTorch is, and is not unpacked")
 
 
 def _tensors(content: Any, path: Path) -> dict[str, Tensor]:

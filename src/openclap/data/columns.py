@@ -153,7 +153,7 @@ def _cell_list(cell: str, *, split: bool) -> Any:
     if cell.lstrip().startswith("["):
         try:
             return json.loads(cell)
-        except ValueError:  # a caption may begin with a bracket: "[music] plays"
+        except (ValueError, RecursionError):  # a caption may begin with a bracket: "[music] plays"
             pass
     return re.split(r"[|;]", cell) if split else cell
 

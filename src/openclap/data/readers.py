@@ -100,7 +100,7 @@ def _sidecar(root: Path, stem: str, present: set[str], problems: Problems) -> di
     try:
         text = (root / name).read_text(encoding="utf-8-sig")
         values = json.loads(text) if described[0] == ".json" else {"captions": text.splitlines()}
-    except (ValueError, OSError) as error:  # JSON and UTF-8 errors are ValueErrors
+    except (ValueError, RecursionError, OSError) as error:  # JSON and UTF-8 errors are ValueErrors
         problems.add(None, f"{name} cannot be read ({error})")
         return {}
     if not isinstance(values, dict):
@@ -112,7 +112,11 @@ def _sidecar(root: Path, stem: str, present: set[str], problems: Problems) -> di
 def _read_table(path: Path, problems: Problems, delimiter: str) -> Iterator[Row]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=delimiter, strict=True)
-        header = [name.strip() for name in next(reader, [])]
+        try:
+            header = [name.strip() for name in next(reader, [])]
+        except csv.Error as error:
+            problems.add(1, f"is not the header of a table ({error})")
+            return
         repeated = {name for name in header if name and header.count(name) > 1}
         if repeated:
             problems.add(1, f"the header has {', '.join(sorted(repeated))} twice")
@@ -147,7 +151,7 @@ def _read_jsonl(path: Path, problems: Problems) -> Iterator[Row]:
                 continue
             try:
                 values = json.loads(text)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 problems.add(line, f"is not JSON ({error})")
                 continue
             if isinstance(values, dict):
