@@ -52,6 +52,12 @@ RENAMES = (
     (r"\.attention\.output\.dense\.", ".attention.proj."),
     (r"\.intermediate\.dense\.", ".mlp.0."),
     (r"\.output\.dense\.", ".mlp.2."),
+    (r"^patch_embed\.mel_conv2d\.", "fusion.embed."),
+    (r"^patch_embed\.fusion_model\.", "fusion.blend."),
+    (r"\.(local)_att\.0|\.(global)_att\.1", r".\1\2_attention.squeeze"),
+    (r"\.(local)_att\.1|\.(global)_att\.2", r".\1\2_attention.squeeze_norm"),
+    (r"\.(local)_att\.3|\.(global)_att\.4", r".\1\2_attention.expand"),
+    (r"\.(local)_att\.4|\.(global)_att\.5", r".\1\2_attention.expand_norm"),
 )
 
 
@@ -92,6 +98,8 @@ def peer(config: HtsatConfig) -> ClapAudioModel:
             num_attention_heads=list(config.heads),
             num_hidden_layers=len(config.depths),
             mlp_ratio=config.mlp_ratio,
+            enable_fusion=config.fusion != "none",
+            fusion_type=None if config.fusion == "none" else "aff_2d",  # the only one that it has
         )
     )
 
@@ -103,7 +111,8 @@ def ours(state: dict[str, Tensor]) -> dict[str, Tensor]:
         name = key
         for pattern, replacement in RENAMES:
             name = re.sub(pattern, replacement, name)
-        renamed[name] = value.flatten(1) if name == "patch_embed.weight" else value
+        convolution = name == "patch_embed.weight" or (name.startswith("fusion.") and value.ndim == 4)
+        renamed[name] = value.flatten(1) if convolution else value
     fused = {}
     for key, value in renamed.items():
         if ".self.query." in key:
@@ -128,6 +137,21 @@ def test_it_computes_what_transformers_computes(geometry: str, missing_frames: i
     torch.testing.assert_close(pooled, expected.pooler_output, atol=TOLERANCE, rtol=0)
     time_major = expected.last_hidden_state.permute(0, 3, 2, 1).flatten(1, 2)  # theirs: (batch, dim, mel, time)
     torch.testing.assert_close(tokens, time_major, atol=5 * TOLERANCE, rtol=0)  # not averaged over the tokens
+
+
+@pytest.mark.parametrize("geometry", ["smallest", "one window at the end", "tiny's grid"])
+@pytest.mark.parametrize("longer", [[True, False, True], [False, False, False]])
+@torch.no_grad()
+def test_fusion_computes_what_transformers_computes(geometry: str, longer: list[bool]) -> None:
+    config = HtsatConfig.read({**GEOMETRIES[geometry], "fusion": "aff-2d"})
+    theirs = lively(peer(config))
+    mine = Htsat(config).eval()
+    mine.load_state_dict(ours(theirs.state_dict()))
+    features = torch.randn(3, 4, config.max_frames - 5, config.n_mels) * 10 - 20
+    is_longer = torch.tensor(longer)
+    expected = theirs(input_features=features, is_longer=is_longer[:, None])
+    pooled = mine(features, is_longer).pooled
+    torch.testing.assert_close(pooled, expected.pooler_output, atol=TOLERANCE, rtol=0)
 
 
 def test_gradients_are_those_of_transformers() -> None:
