@@ -16,7 +16,7 @@ from openclap.checkpoints.source import open_file
 from openclap.errors import CheckpointError, ConfigError
 from openclap.models.audio.vit import Vit
 from openclap.models.clap import EncoderConfig
-from openclap.models.mae_decoder import MaeDecoder
+from openclap.models.mae_decoder import MaeDecoder, MaeDecoderConfig
 from openclap.models.zoo import audio_encoders
 
 DIM, DECODER_DIM = 32, 16
@@ -153,6 +153,8 @@ def test_a_file_with_the_positions_of_the_true_grid_is_read_as_such(tmp_path: Pa
     [
         ({"pos_embed": table(DIM) + 1e-3}, r"pos_embed \(1, 513, 32\) holds neither"),
         ({"pos_embed": torch.zeros(1, 1213, DIM)}, r"pos_embed \(1, 1213, 32\).*overlapping patches"),
+        ({"pos_embed": torch.zeros(DIM)}, r"pos_embed \(32,\) holds neither"),
+        ({"decoder_embed.weight": torch.zeros(DECODER_DIM)}, "not the shapes of an AudioMAE"),
         ({"decoder_pos_embed": table(DECODER_DIM, 64, 8)}, "decoder_pos_embed"),
         ({"patch_embed.proj.weight": torch.zeros(DIM, 3, 16, 16)}, r"\(32, 3, 16, 16\).*ViT of pictures"),
         ({"patch_embed.proj.weight": torch.zeros(40, 1, 16, 16)}, r"\(40, 1, 16, 16\)"),
@@ -175,13 +177,37 @@ def test_it_is_recognised_and_told_that_it_is_no_whole_model(tmp_path: Path) -> 
         load(path)
 
 
-def test_a_model_without_a_place_there_is_not_written(tmp_path: Path) -> None:
-    for options in ({}, {"cls_token": True, "n_mels": 64}):
-        vit = audio_encoders.get("vit-micro")(**options)
-        assert isinstance(vit, Vit)
-        with pytest.raises(CheckpointError, match="CLS token and 128 mel bins"):
-            write_audiomae(tmp_path / "x.pth", vit)
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"cls_token": False}, "lacks cls_token"),
+        ({"n_mels": 64}, "n_mels is 64, and there 128"),
+        ({"heads": 4}, "heads is 4, and there 2"),
+    ],
+)
+def test_an_encoder_without_a_place_there_is_not_written(options: dict[str, Any], told: str, tmp_path: Path) -> None:
+    vit = audio_encoders.get("vit-micro")(**{"cls_token": True, **options})
+    assert isinstance(vit, Vit)
+    with pytest.raises(CheckpointError, match=told):
+        write_audiomae(tmp_path / "x.pth", vit)
     assert not (tmp_path / "x.pth").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"cls_token": False}, "cls_token is False, and there True"),
+        ({"positions": "audiomae"}, "positions is 'audiomae', and there 'grid'"),
+        ({"blocks": "global", "heads": 8}, "heads is 8, and there 16"),
+    ],
+)
+def test_a_decoder_without_a_place_there_is_not_written(options: dict[str, Any], told: str, tmp_path: Path) -> None:
+    vit = audio_encoders.get("vit-micro")(cls_token=True)
+    assert isinstance(vit, Vit)
+    small = {"encoder_dim": DIM, "dim": DECODER_DIM, "depth": 1, "cls_token": True}
+    decoder = MaeDecoder(MaeDecoderConfig.read(small | options))
+    with pytest.raises(CheckpointError, match=told):
+        write_audiomae(tmp_path / "x.pth", vit, decoder)
 
 
 def test_a_tower_starts_from_it_and_keeps_what_it_asks_of_training(tmp_path: Path) -> None:

@@ -269,6 +269,7 @@ HTSAT = "audio_encoder.base.htsat."
         ({"caption_encoder.base.wte.weight": None}, r"neither BERT nor GPT-2.*wte\.weight"),
         ({"audio_encoder.projection.linear1.weight": None}, r"audio_encoder\.projection\.linear1\.weight"),
         ({"logit_scale": None}, "missing logit_scale"),
+        ({"caption_encoder.base.wte.weight": torch.zeros(WORDS)}, "not the shapes of an MS-CLAP"),
         ({f"{HTSAT}norm.bias": torch.zeros(7)}, r"norm\.bias \(\(7,\)"),
         ({f"{HTSAT}logmel_extractor.melW": torch.zeros(513, 64)}, r"logmel_extractor\.melW"),
     ],

@@ -22,16 +22,18 @@ from torch import Tensor
 
 from openclap.atomic import file_written_whole
 from openclap.checkpoints.adapter import Source, adapters
+from openclap.checkpoints.differences import differences
 from openclap.checkpoints.names import Fixed, Pair, count, linear, same, to_ours, to_theirs
 from openclap.checkpoints.native import Bundle
-from openclap.errors import CheckpointError
+from openclap.errors import CheckpointError, ConfigError
 from openclap.models.audio.vit import VIT_SIZES, Vit
 from openclap.models.clap import EncoderConfig
 from openclap.models.layers.positions import Positions, position_table
 from openclap.models.mae_decoder import MaeDecoder, MaeDecoderConfig
 
 _COLUMNS = 64  # of the published 1024 frames
-_MELS, _DECODER_HEADS = 128, 16
+_MELS, _PATCH, _DECODER_HEADS = 128, 16, 16
+_ROWS = _MELS // _PATCH
 _ROUNDING = 1e-5  # sines of numpy and torch, in float32
 _DECODER_NAMES = ("decoder_", "mask_token")
 _HEAD = ("head.weight", "head.bias")
@@ -63,21 +65,10 @@ def read_audiomae(source: Source) -> AudioMae:
         CheckpointError: if a tensor is missing, left over or misshapen, or the positions are others than the two that
             a ViT here can have; names it.
     """
-    tensors, origin = source.weights(), source.path
-    encoder = _encoder_config(tensors, origin)
-    positions = encoder.options["positions"]
-    pairs = _encoder_pairs(encoder.options["depth"], "norm" if encoder.options["norm"] == "tokens" else "fc_norm")
-    fixed = [_fixed("pos_embed", tensors["pos_embed"].shape, positions)]
-    mine = {name: value for name, value in tensors.items() if not name.startswith(_DECODER_NAMES)}
-    state, unused = to_ours(mine, pairs, fixed, _HEAD, origin)
-    if mine.keys() == tensors.keys():
-        return AudioMae(encoder, state, unused=unused)
-    rest = {name: value for name, value in tensors.items() if name not in mine}
-    decoder = _decoder_config(rest, encoder, origin)
-    pairs = _decoder_pairs(decoder)
-    fixed = [_fixed("decoder_pos_embed", rest["decoder_pos_embed"].shape, positions)]
-    decoder_state, _ = to_ours(rest, pairs, fixed, (), origin)
-    return AudioMae(encoder, state, decoder, decoder_state, unused)
+    try:
+        return _read(source.weights(), source.path)
+    except (IndexError, TypeError, ConfigError) as error:
+        raise CheckpointError(f"{source.path}: its tensors have not the shapes of an AudioMAE ({error})") from error
 
 
 def write_audiomae(
@@ -87,27 +78,28 @@ def write_audiomae(
 
     Args:
         path: of the file.
-        encoder: with a CLS token.
-        decoder: of the same positions.
+        encoder: one that its code can build: with a CLS token, for one.
+        decoder: of the same kind of positions.
         unused: what `read_audiomae` found besides.
 
     Raises:
         CheckpointError: if AudioMAE's code cannot build the encoder or the decoder; says why.
     """
     config = encoder.config
-    if not config.cls_token or config.n_mels != _MELS:
-        raise CheckpointError(f"{path}: AudioMAE's encoder has a CLS token and {_MELS} mel bins, and this one has not")
-    norm = "norm" if config.norm == "tokens" else "fc_norm"
-    shape = (1, 1 + _COLUMNS * config.rows, config.dim)
+    shape = (1, 1 + _COLUMNS * _ROWS, config.dim)
     tensors = to_theirs(
-        encoder.state_dict(), _encoder_pairs(config.depth, norm), [_fixed("pos_embed", shape, config.positions)]
+        encoder.state_dict(),
+        _encoder_pairs(config.depth, "norm" if config.norm == "tokens" else "fc_norm"),
+        [_fixed("pos_embed", shape, config.positions)],
     )
+    known = _encoder_config(tensors, path)
+    wrong = differences(config.plain(), known.options)
     if decoder is not None:
-        if not decoder.config.cls_token or decoder.config.positions != config.positions:
-            raise CheckpointError(f"{path}: AudioMAE's decoder takes a CLS token and has its encoder's positions")
-        shape = (1, shape[1], decoder.config.dim)
-        fixed = [_fixed("decoder_pos_embed", shape, config.positions)]
+        fixed = [_fixed("decoder_pos_embed", (*shape[:2], decoder.config.dim), config.positions)]
         tensors |= to_theirs(decoder.state_dict(), _decoder_pairs(decoder.config), fixed)
+        wrong += differences(decoder.config.plain(), _decoder_config(tensors, known, path).plain())
+    if wrong:
+        raise CheckpointError(f"{path}: the model has no place in AudioMAE's format: {'; '.join(wrong)}")
     tensors |= unused or {}
     with file_written_whole(path) as fresh:
         torch.save({"model": {name: value.cpu().contiguous() for name, value in tensors.items()}}, fresh)
@@ -138,11 +130,26 @@ class _AudioMaeFormat:
 adapters.add("audiomae", _AudioMaeFormat())
 
 
+def _read(tensors: Mapping[str, Tensor], origin: Path) -> AudioMae:
+    encoder = _encoder_config(tensors, origin)
+    depth, norm, positions = (encoder.options[key] for key in ("depth", "norm", "positions"))
+    mine = {name: value for name, value in tensors.items() if not name.startswith(_DECODER_NAMES)}
+    pairs = _encoder_pairs(depth, "norm" if norm == "tokens" else "fc_norm")
+    state, unused = to_ours(mine, pairs, [_fixed("pos_embed", mine["pos_embed"].shape, positions)], _HEAD, origin)
+    if mine.keys() == tensors.keys():
+        return AudioMae(encoder, state, unused=unused)
+    rest = {name: value for name, value in tensors.items() if name not in mine}
+    decoder = _decoder_config(rest, encoder, origin)
+    fixed = [_fixed("decoder_pos_embed", rest["decoder_pos_embed"].shape, positions)]
+    decoder_state, _ = to_ours(rest, _decoder_pairs(decoder), fixed, (), origin)
+    return AudioMae(encoder, state, decoder, decoder_state, unused)
+
+
 def _encoder_config(tensors: Mapping[str, Tensor], origin: Path) -> EncoderConfig:
     kernel, depth = tensors["patch_embed.proj.weight"], count(tensors, "blocks.")
     dim = len(kernel)
     sizes = [name for name, size in VIT_SIZES.items() if size["dim"] == dim]
-    if not sizes or tuple(kernel.shape[1:]) != (1, 16, 16):
+    if not sizes or tuple(kernel.shape[1:]) != (1, _PATCH, _PATCH):
         raise CheckpointError(
             f"{origin}: patch_embed.proj.weight has the shape {tuple(kernel.shape)}, but AudioMAE's has (width, 1, 16, "
             "16), with one of the widths of the registered ViTs: this may be a ViT of pictures"
@@ -153,7 +160,7 @@ def _encoder_config(tensors: Mapping[str, Tensor], origin: Path) -> EncoderConfi
         "heads": VIT_SIZES[sizes[0]]["heads"],
         "mlp_ratio": len(_get(tensors, "blocks.0.mlp.fc1.weight", origin)) / dim,
         "n_mels": _MELS,
-        "patch_size": 16,
+        "patch_size": _PATCH,
         "positions": _positions(tensors["pos_embed"], origin),
         "cls_token": True,
         "norm": "pooled" if "fc_norm.weight" in tensors else "tokens",
@@ -173,7 +180,7 @@ def _decoder_config(tensors: Mapping[str, Tensor], encoder: EncoderConfig, origi
         mlp_ratio=len(_get(tensors, "decoder_blocks.0.mlp.fc1.weight", origin)) / len(embed),
         blocks="windows" if windows else "global",
         patch_pixels=len(_get(tensors, "decoder_pred.weight", origin)),
-        rows=_MELS // 16,
+        rows=_ROWS,
         positions=encoder.options["positions"],
         cls_token=True,
     )
@@ -183,8 +190,8 @@ def _positions(found: Tensor, origin: Path) -> Positions:
     """Which kind of positions a file was trained with."""
     kinds: tuple[Positions, ...] = get_args(Positions)
     for kind in kinds:
-        made = _table(found.shape, kind)
-        if made.shape == found.shape and torch.allclose(found, made, rtol=0, atol=_ROUNDING):
+        made = _table(found.shape, kind) if found.ndim == 3 and found.shape[-1] % 4 == 0 else None
+        if made is not None and made.shape == found.shape and torch.allclose(found, made, rtol=0, atol=_ROUNDING):
             return kind
     raise CheckpointError(
         f"{origin}: pos_embed {tuple(found.shape)} holds neither of the fixed tables of 16×16 patches without overlap "
@@ -199,13 +206,13 @@ def _fixed(name: str, shape: Sequence[int], kind: Positions) -> Fixed:
 
 def _table(shape: Sequence[int], kind: Positions) -> Tensor:
     """A table as the file has it: a row of zeros for the CLS token, then the patches."""
-    patches = position_table(kind, shape[-2] - 1, _MELS // 16, shape[-1])
+    patches = position_table(kind, shape[-2] - 1, _ROWS, shape[-1])
     return torch.cat([torch.zeros(1, shape[-1]), patches])[None]
 
 
 def _encoder_pairs(depth: int, norm: str) -> list[Pair]:
     return [
-        Pair(("patch_embed.proj.weight",), ("patch_embed.weight",), kernel=(1, 16, 16)),
+        Pair(("patch_embed.proj.weight",), ("patch_embed.weight",), kernel=(1, _PATCH, _PATCH)),
         *same("patch_embed.proj", "patch_embed", "bias"),
         *same("cls_token", "cls_token"),
         *(pair for block in range(depth) for pair in _block_pairs(f"blocks.{block}", f"blocks.{block}")),

@@ -67,6 +67,8 @@ class MsClapFormat:
             raise CheckpointError(f"{origin}: {error}") from error
         except KeyError as error:
             raise CheckpointError(f"{origin}: has no {error}, without which it is no MS-CLAP") from error
+        except (IndexError, TypeError) as error:
+            raise CheckpointError(f"{origin}: its tensors have not the shapes of an MS-CLAP ({error})") from error
         state, unused = to_ours(
             tensors,
             _pairs(audio, kind, hf),
