@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -101,3 +102,22 @@ def test_a_path_that_is_not_there_is_named(name: str) -> None:
 def test_two_words_with_a_slash_may_be_a_missing_directory_or_a_hub_name() -> None:
     with pytest.raises(CheckpointError, match=r"'runs/best' is no directory here, and the Hugging Face hub"):
         load("runs/best")
+
+
+def test_a_bundle_takes_no_other_tokenizer(bundle: Bundle, tmp_path: Path) -> None:
+    saved = save_bundle(bundle, tmp_path / "model")
+    with pytest.raises(CheckpointError, match="has a tokenizer of its own"):
+        load(saved, tokenizer=saved)
+
+
+def test_a_directory_of_files_says_to_give_one(tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(1)}, tmp_path / "one.pt")
+    (tmp_path / "readme.md").write_text("# Weights")
+    with pytest.raises(CheckpointError, match=r"it holds one\.pt: give one of them, as in .*one\.pt"):
+        load(tmp_path)
+
+
+def test_what_is_neither_file_nor_directory_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CheckpointError, match="is neither a file nor a directory"):
+        load(tmp_path / "pipe")

@@ -215,3 +215,12 @@ def test_the_digest_changes_with_any_weight_and_with_nothing_else(bundle: Bundle
 def _with_tokens(tokenizer: Tokenizer, count: int) -> Tokenizer:
     tokenizer._backend.add_tokens([f"extra{number}" for number in range(count)])
     return tokenizer
+
+
+def test_what_no_vector_depends_on_comes_back_too(bundle: Bundle, tmp_path: Path) -> None:
+    extra = {"head.weight": torch.randn(3, 2), "logit_scale_t": torch.tensor(1.5)}
+    again = load_bundle(save_bundle(replace(bundle, unused=extra), tmp_path / "model"))
+    assert again.unused.keys() == extra.keys()
+    assert all(again.unused[name].equal(value) for name, value in extra.items())
+    save_bundle(bundle, tmp_path / "model")
+    assert not load_bundle(tmp_path / "model").unused
