@@ -21,6 +21,7 @@ EXTRAS = {
     "media": ("av",),
     "train": ("tensorboardX", "matplotlib", "pyarrow"),
     "eval": ("matplotlib", "jinja2", "pyarrow"),
+    "export": ("onnx", "onnxscript", "onnxruntime"),
 }
 _HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 _CPU = Path("/proc/cpuinfo")

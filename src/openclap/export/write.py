@@ -113,6 +113,8 @@ def _traced(
     assert program is not None
     model: ModelProto = program.model_proto
     _check_open(model, shapes)
+    for node in model.graph.node:
+        del node.metadata_props[:]  # where in which file of this machine the operation stands
     del model.graph.value_info[:]  # shapes inside the graph, which the exporter's own last changes have made untrue
     return model
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from openclap.audio.frontend import FRONTEND_PRESETS, Frontend
-from openclap.checkpoints.native import Bundle, BundleConfig
+from openclap.checkpoints.native import Bundle, BundleConfig, save_bundle
+from openclap.cli.app import run
 from openclap.models.clap import Clap, ClapConfig
 from openclap.text.tokenizer import Tokenizer
 
@@ -61,12 +62,11 @@ def bundle() -> Bundle:
 
 @pytest.fixture(scope="session")
 def exported(bundle, tmp_path_factory):
-    """The directory of the exported model."""
+    """The directory that `openclap export` writes of a checkpoint of it."""
     pytest.importorskip("onnx", reason="needs the extra 'export'")
     pytest.importorskip("onnxscript", reason="needs the extra 'export'")
-    from openclap.export.write import export_bundle
-
-    directory = tmp_path_factory.mktemp("exported") / "model"
+    place = tmp_path_factory.mktemp("exported")
+    save_bundle(bundle, place / "checkpoint")
     with without_shape_checks():
-        export_bundle(bundle, directory)
-    return directory
+        assert run(["export", str(place / "checkpoint"), str(place / "model")]) == 0
+    return place / "model"

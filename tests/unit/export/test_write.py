@@ -55,9 +55,9 @@ def test_the_description_says_what_a_user_must_know(bundle, exported):
     assert is_exported(exported)
     assert (config.sample_rate_hz, config.window_samples, config.embed_dim) == (48_000, 96_000, 32)
     assert (config.max_tokens, config.end_tokens, config.pad_id, config.append) == (77, 1, 0, "")
-    assert config.logit_scale == float(bundle.model.logit_scale)
+    assert config.logit_scale == float(bundle.model.logit_scale.detach())
     assert config.identity == Embedder.from_bundle(bundle).identity
-    assert config.provenance == {"license": "CC0"}
+    assert config.provenance["license"] == "CC0"
     assert not config.fusion
 
 
@@ -67,18 +67,15 @@ def test_the_files_know_nothing_of_this_machine(exported):
         assert b"/openclap/" not in file.read_bytes()
 
 
-def test_export_leaves_the_model_as_it_was(bundle, exported):
-    again = make_bundle({"name": "htsat-micro"}, {"name": "text-micro"}, "laion", window_s=2.0)
-    assert weights_digest(bundle.model) == weights_digest(again.model)
-
-
 def test_cnn_with_msclap_front_end_and_gpt2(tmp_path):
     """The 5 s window repeats what is shorter; GPT-2's text is pooled at its end token."""
     from openclap.export.write import export_bundle
 
     bundle = make_bundle({"name": "pann-micro"}, GPT2, "msclap-2022", window_s=1.0)
+    before = weights_digest(bundle.model)
     with without_shape_checks():
         export_bundle(bundle, tmp_path / "model")
+    assert weights_digest(bundle.model) == before
     clips, embedder = _sounds(3, 10_000), Embedder.from_bundle(bundle)
     found = _run(tmp_path / "model" / "audio.onnx", waveforms=clips)
     np.testing.assert_allclose(found, embedder.embed_audio(list(clips), sample_rate_hz=44_100), atol=SAME)
