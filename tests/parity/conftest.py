@@ -38,14 +38,15 @@ class Peer:
         if not Path(python).is_file() or not Path(code, "compat.py").is_file():
             pytest.skip("no peers: make parity PEERS=their Python PEERS_CODE=the folder of compat.py")
         self._log = log
-        self._process = subprocess.Popen(
-            [str(Path(python).absolute()), str(Path(__file__).with_name(script))],
-            env=os.environ | {"OPENCLAP_PEERS_CODE": str(Path(code).resolve())},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log.open("w"),
-            text=True,
-        )
+        with log.open("w") as errors:
+            self._process = subprocess.Popen(
+                [str(Path(python).absolute()), str(Path(__file__).with_name(script))],
+                env=os.environ | {"OPENCLAP_PEERS_CODE": str(Path(code).resolve())},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
 
     def ask(self, do: str, **command: Any) -> dict[str, Any]:
         """The answer to one command."""
@@ -110,18 +111,17 @@ def texts() -> list[str]:
     ]
 
 
-@pytest.fixture(scope="session")
-def rows() -> list[Row]:
-    """Where every comparison puts what it measured."""
-    return ROWS
+@pytest.fixture
+def rows() -> Iterator[list[Row]]:
+    """Where every comparison puts what it measured; after each test they go to OPENCLAP_PARITY_JSON, if that is set."""
+    yield ROWS
+    if to := os.environ.get("OPENCLAP_PARITY_JSON"):
+        Path(to).write_text(json.dumps([row._asdict() for row in ROWS], indent=1) + "\n")
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print the table, and write it to OPENCLAP_PARITY_JSON where that is set."""
-    if not ROWS:
-        return
-    terminalreporter.section("parity: largest differences")
-    for line in table(ROWS):
-        terminalreporter.write_line(line)
-    if to := os.environ.get("OPENCLAP_PARITY_JSON"):
-        Path(to).write_text(json.dumps([row._asdict() for row in ROWS], indent=1) + "\n")
+    """Print the table of all that was measured."""
+    if ROWS:
+        terminalreporter.section("parity: largest differences")
+        for line in table(ROWS):
+            terminalreporter.write_line(line)

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import peers_process as process
 import torch
-from peers import lively
 from peers import tokenizer as train_tokenizer
 
 SIZES = {
@@ -31,13 +31,16 @@ class HuggingFace:
     sample_rate_hz = 48_000
     window = 480_000
 
-    def __init__(self, fusion: bool = False, size: str = "tiny", binary: bool = False, seed: int = 0) -> None:
+    def __init__(
+        self, fusion: bool = False, size: str = "tiny", binary: bool = False, seed: int = 0, enlivened: bool = True
+    ) -> None:
         from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
 
         process.fix_randomness(seed)
         self.fused, self._binary = fusion, binary
         config = ClapConfig(audio_config={"enable_fusion": fusion, **SIZES[size]})
-        self.model = lively(ClapModel(config), seed)
+        self.model = ClapModel(config).eval()
+        process.fill_lively(self.model, seed)
         self.model.logit_scale_a.fill_(2.9)
         self.model.logit_scale_t.fill_(3.3)
         self._extractor = ClapFeatureExtractor(
@@ -51,7 +54,8 @@ class HuggingFace:
         self.audio_projection = self.model.audio_projection.linear1
         self.text_projection = self.model.text_projection.linear1
         self.whole_audio_projection = self.model.audio_projection
-        process.enliven(self, seed)
+        if enlivened:
+            process.enliven(self, seed)
 
     def _extract(self, clips: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
         found = self._extractor(list(clips), sampling_rate=self.sample_rate_hz, return_tensors="pt")
@@ -79,6 +83,14 @@ class HuggingFace:
         return _vectors(
             self.model.get_text_features(input_ids=given["input_ids"], attention_mask=given["attention_mask"])
         )
+
+    def config(self) -> dict[str, Any]:
+        """What stands in the checkpoint's config.json."""
+        return self.model.config.to_dict()
+
+    def set_tokenizer(self, tokenizer: Any) -> None:
+        """Take another tokenizer."""
+        self.tokenizer = tokenizer
 
     def logit_scale(self) -> float:
         return float(self.model.logit_scale_a)

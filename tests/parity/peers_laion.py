@@ -19,7 +19,6 @@ import numpy as np
 import peers_process as process
 import torch
 import transformers
-from peers import lively
 from peers import tokenizer as train_tokenizer
 
 MAX_TOKENS = 77
@@ -33,7 +32,13 @@ class Laion:
     window = 480_000
 
     def __init__(
-        self, audio: str, text: str, fusion: str = "None", text_layers: int | None = None, seed: int = 0
+        self,
+        audio: str,
+        text: str,
+        fusion: str = "None",
+        text_layers: int | None = None,
+        seed: int = 0,
+        enlivened: bool = True,
     ) -> None:
         self.fused, self._kind = fusion != "None", text
         self.tokenizer = None if text == "transformer" else train_tokenizer("bert" if text == "bert" else "roberta")
@@ -47,7 +52,7 @@ class Laion:
         self.model, self._config = create_model(
             audio, text, precision="fp32", device="cpu", enable_fusion=self.fused, fusion_type=fusion
         )
-        lively(self.model, seed)
+        process.fill_lively(self.model, seed)
         self.model.logit_scale_a.fill_(2.9)
         self.model.logit_scale_t.fill_(3.3)
         self.audio_projection, self.text_projection = self.model.audio_projection, self.model.text_projection
@@ -58,7 +63,8 @@ class Laion:
         self._from_data = module.get_audio_embedding_from_data
         self._from_files = module.get_audio_embedding_from_filelist
         self.whole_audio_projection = self.audio_projection
-        process.enliven(self, seed)
+        if enlivened:
+            process.enliven(self, seed)
 
     def features(self, clips: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Of the plain model its own spectrogram's output, of a fused one the four views it is handed."""
@@ -97,6 +103,14 @@ class Laion:
             return_token_type_ids=True,
         )
         return self.model.get_text_embedding(dict(given)).numpy()
+
+    def config(self) -> None:
+        """What stands in the checkpoint's config.json."""
+        return
+
+    def set_tokenizer(self, tokenizer: Any) -> None:
+        """Take another tokenizer."""
+        self.tokenizer = tokenizer
 
     def logit_scale(self) -> float:
         return float(self.model.logit_scale_a)

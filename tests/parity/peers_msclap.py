@@ -19,7 +19,6 @@ import peers_process as process
 import torch
 import transformers
 import yaml
-from peers import lively
 from peers import tokenizer as train_tokenizer
 
 
@@ -29,7 +28,7 @@ class MsClap:
     name = "msclap 1.3.4"
     fused = False
 
-    def __init__(self, version: str, seed: int = 0) -> None:
+    def __init__(self, version: str, seed: int = 0, enlivened: bool = True) -> None:
         transformers.AutoModel.from_pretrained = classmethod(_tower_without_download)
         import msclap
         from msclap.CLAPWrapper import CLAPWrapper
@@ -54,7 +53,7 @@ class MsClap:
             transformer_embed_dim=values["transformer_embed_dim"],
             d_proj=values["d_proj"],
         )
-        lively(self.model, seed)
+        process.fill_lively(self.model, seed)
         self.model.logit_scale.fill_(2.9)
         self.audio_projection = self.whole_audio_projection = self.model.audio_encoder.projection
         self.text_projection = self.model.caption_encoder.projection
@@ -65,9 +64,14 @@ class MsClap:
         self._wrapper = CLAPWrapper.__new__(CLAPWrapper)
         self._wrapper.config_as_str = text
         self._wrapper.args = self._wrapper.read_config_as_args(text, is_config_str=True)
-        self._wrapper.clap, self._wrapper.tokenizer, self._wrapper.use_cuda = self.model, _Calls(self.tokenizer), False
+        self._wrapper.clap, self._wrapper.tokenizer, self._wrapper.use_cuda = (
+            self.model,
+            _Calls(self.tokenizer, types=not self._gpt),
+            False,
+        )
         self._wrapper.token_keys = ["input_ids", "attention_mask"] + ([] if self._gpt else ["token_type_ids"])
-        process.enliven(self, seed)
+        if enlivened:
+            process.enliven(self, seed)
 
     def _given(self, clips: Sequence[np.ndarray]) -> torch.Tensor:
         """Its own repeating and cutting."""
@@ -97,6 +101,14 @@ class MsClap:
     def embed_text(self, texts: Sequence[str]) -> np.ndarray:
         return self._wrapper.get_text_embeddings(list(texts)).numpy()
 
+    def config(self) -> None:
+        """What stands in the checkpoint's config.json."""
+        return
+
+    def set_tokenizer(self, tokenizer: Any) -> None:
+        """Take another tokenizer."""
+        self._wrapper.tokenizer = _Calls(tokenizer, types=not self._gpt)
+
     def logit_scale(self) -> float:
         return float(self.model.logit_scale)
 
@@ -111,13 +123,13 @@ class MsClap:
 
 
 class _Calls:
-    """A tokenizer with the method that msclap calls."""
+    """A tokenizer with the method that msclap calls; BERT's gives token types as well, and GPT-2's does not."""
 
-    def __init__(self, tokenizer: Any) -> None:
-        self._tokenizer = tokenizer
+    def __init__(self, tokenizer: Any, *, types: bool) -> None:
+        self._tokenizer, self._types = tokenizer, types
 
     def encode_plus(self, text: str, **options: Any) -> Any:
-        return self._tokenizer(text, truncation=True, return_token_type_ids=True, **options)
+        return self._tokenizer(text, truncation=True, return_token_type_ids=self._types, **options)
 
 
 def _tower_without_download(cls: type, name: str, *_: Any, **__: Any) -> torch.nn.Module:

@@ -29,8 +29,8 @@ import numpy as np
 
 sys.path.insert(0, os.environ["OPENCLAP_PEERS_CODE"])
 import compat  # noqa: F401, I001  # first: makes the peers' imports work on a CPU
+import peers
 import torch
-from peers import settle_norms
 
 
 COMMON = 0.9  # how much of what all clips have in common is taken off
@@ -113,6 +113,13 @@ def _embed(built: Built, folder: Path, to: str) -> dict[str, Any]:
     return {}
 
 
+def fill_lively(model: torch.nn.Module, seed: int) -> None:
+    """Give every learnt tensor numbers that matter; those of the front-end, parameters as well, stay as they are."""
+    frozen = {name: value.clone() for name, value in model.named_parameters() if not value.requires_grad}
+    peers.lively(model, seed)
+    model.load_state_dict(frozen, strict=False)
+
+
 def enliven(built: Built, seed: int) -> None:
     """Let a model of random weights tell clips apart, as training would.
 
@@ -125,7 +132,7 @@ def enliven(built: Built, seed: int) -> None:
         heard.extend(clips)
         return built.embed_audio(clips)
 
-    settle_norms(built.model, embed, built.sample_rate_hz, seed)
+    peers.settle_norms(built.model, embed, built.sample_rate_hz, seed)
     seen: list[torch.Tensor] = []
     projection = built.whole_audio_projection
     hook = projection.register_forward_hook(lambda _, given, out: seen.append(out.detach().clone()))
