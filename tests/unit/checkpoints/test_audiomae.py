@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from openclap.checkpoints.adapters.audiomae import AudioMae, read_audiomae, write_audiomae
+from openclap.checkpoints.adapters.audiomae import read_audiomae, write_audiomae
 from openclap.checkpoints.load import load, recognise
 from openclap.checkpoints.pretrained_audio import AudioInit, load_audio, merge_audio
 from openclap.checkpoints.source import open_file
@@ -79,24 +79,13 @@ def save(state: dict[str, Tensor], folder: Path) -> Path:
     return path
 
 
-def build(mae: AudioMae) -> tuple[Vit, MaeDecoder | None]:
-    vit = audio_encoders.get(mae.encoder.name)(**mae.encoder.options)
-    assert isinstance(vit, Vit)
-    vit.load_state_dict(dict(mae.encoder_state))
-    decoder = None if mae.decoder is None else MaeDecoder(mae.decoder)
-    if decoder is not None:
-        decoder.load_state_dict(dict(mae.decoder_state))
-        decoder.eval()
-    return vit.eval(), decoder
-
-
 @torch.no_grad()
 @pytest.mark.parametrize("kind", ["global", "windows", "fine-tuned"])
 def test_what_was_read_is_written_again_as_it_was(kind: str, tmp_path: Path) -> None:
     state = published(kind)
     mae = read_audiomae(open_file(save(state, tmp_path)))
     assert mae.encoder.name == "vit-micro"
-    vit, decoder = build(mae)
+    vit, decoder = mae.build()
     write_audiomae(tmp_path / "again.pth", vit, decoder, mae.unused)
     again = torch.load(tmp_path / "again.pth")["model"]
     assert again.keys() == state.keys()
@@ -108,7 +97,7 @@ def test_what_was_read_is_written_again_as_it_was(kind: str, tmp_path: Path) -> 
 def test_the_encoder_computes_what_its_own_project_computes(tmp_path: Path) -> None:
     """Embedding by a convolution, torch's attention, and the mean of the fine-tuned form, from the published names."""
     state = published("fine-tuned")
-    vit, _ = build(read_audiomae(open_file(save(state, tmp_path))))
+    vit, _ = read_audiomae(open_file(save(state, tmp_path))).build()
     features = torch.randn(1, 1, 1024, 128, generator=torch.Generator().manual_seed(1))
     x = nn.functional.conv2d(features, state["patch_embed.proj.weight"], state["patch_embed.proj.bias"], stride=16)
     tokens = x.flatten(2).transpose(1, 2) + state["pos_embed"][:, 1:]
@@ -162,12 +151,14 @@ def test_a_file_with_the_positions_of_the_true_grid_is_read_as_such(tmp_path: Pa
         ({"blocks.0.attn.extra": torch.zeros(1)}, r"left over, and of no known use, blocks\.0\.attn\.extra"),
         ({"decoder_blocks.1.attn.tau": None}, r"missing decoder_blocks\.1\.attn\.tau"),
         ({"decoder_pred.weight": None}, r"decoder_pred\.weight"),
+        ({"norm.bias": torch.zeros(7)}, r"AudioMAE's encoder.*norm\.bias \(\(7,\)"),
+        ({"mask_token": torch.zeros(1, 1, 7)}, r"AudioMAE's decoder.*mask_token"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(change: dict[str, Any], told: str, tmp_path: Path) -> None:
     state = {name: value for name, value in (published("windows") | change).items() if value is not None}
     with pytest.raises(CheckpointError, match=told):
-        read_audiomae(open_file(save(state, tmp_path)))
+        read_audiomae(open_file(save(state, tmp_path))).build()
 
 
 def test_it_is_recognised_and_told_that_it_is_no_whole_model(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import NoReturn, get_args
+from typing import Any, NoReturn, get_args
 
 import torch
 from torch import Tensor
@@ -25,8 +25,9 @@ from openclap.checkpoints.adapter import Source, adapters
 from openclap.checkpoints.differences import differences
 from openclap.checkpoints.names import Fixed, Pair, count, linear, same, to_ours, to_theirs
 from openclap.checkpoints.native import Bundle
+from openclap.checkpoints.weights import WithoutRandomFill, put_weights
 from openclap.errors import CheckpointError, ConfigError
-from openclap.models.audio.vit import VIT_SIZES, Vit
+from openclap.models.audio.vit import VIT_SIZES, Vit, VitConfig
 from openclap.models.clap import EncoderConfig
 from openclap.models.layers.positions import Positions, position_table
 from openclap.models.mae_decoder import MaeDecoder, MaeDecoderConfig
@@ -56,6 +57,20 @@ class AudioMae:
     decoder: MaeDecoderConfig | None = None
     decoder_state: Mapping[str, Tensor] = field(default_factory=dict)
     unused: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def build(self) -> tuple[Vit, MaeDecoder | None]:
+        """The encoder and the decoder with their weights, in evaluation mode.
+
+        Raises:
+            CheckpointError: if a tensor is misshapen.
+        """
+        with WithoutRandomFill():
+            encoder = Vit(VitConfig(**self.encoder.options))
+            decoder = None if self.decoder is None else MaeDecoder(self.decoder)
+        put_weights(encoder, self.encoder_state, "AudioMAE's encoder")
+        if decoder is not None:
+            put_weights(decoder.eval(), self.decoder_state, "AudioMAE's decoder")
+        return encoder.eval(), decoder
 
 
 def read_audiomae(source: Source) -> AudioMae:
@@ -154,7 +169,7 @@ def _encoder_config(tensors: Mapping[str, Tensor], origin: Path) -> EncoderConfi
             f"{origin}: patch_embed.proj.weight has the shape {tuple(kernel.shape)}, but AudioMAE's has (width, 1, 16, "
             "16), with one of the widths of the registered ViTs: this may be a ViT of pictures"
         )
-    options = {
+    options: dict[str, Any] = {
         "dim": dim,
         "depth": depth,
         "heads": VIT_SIZES[sizes[0]]["heads"],
@@ -165,6 +180,7 @@ def _encoder_config(tensors: Mapping[str, Tensor], origin: Path) -> EncoderConfi
         "cls_token": True,
         "norm": "pooled" if "fc_norm.weight" in tensors else "tokens",
     }
+    VitConfig.read(options, origin="its encoder")  # drop_path is left open: it is training's choice
     return EncoderConfig(name=sizes[0], options=options)
 
 
@@ -172,17 +188,20 @@ def _decoder_config(tensors: Mapping[str, Tensor], encoder: EncoderConfig, origi
     embed = _get(tensors, "decoder_embed.weight", origin)
     _get(tensors, "decoder_pos_embed", origin)
     windows = "decoder_blocks.0.attn.tau" in tensors
-    return MaeDecoderConfig(
-        encoder_dim=embed.shape[1],
-        dim=len(embed),
-        depth=count(tensors, "decoder_blocks."),
-        heads=len(tensors["decoder_blocks.0.attn.tau"]) if windows else _DECODER_HEADS,
-        mlp_ratio=len(_get(tensors, "decoder_blocks.0.mlp.fc1.weight", origin)) / len(embed),
-        blocks="windows" if windows else "global",
-        patch_pixels=len(_get(tensors, "decoder_pred.weight", origin)),
-        rows=_ROWS,
-        positions=encoder.options["positions"],
-        cls_token=True,
+    return MaeDecoderConfig.read(
+        {
+            "encoder_dim": embed.shape[1],
+            "dim": len(embed),
+            "depth": count(tensors, "decoder_blocks."),
+            "heads": len(tensors["decoder_blocks.0.attn.tau"]) if windows else _DECODER_HEADS,
+            "mlp_ratio": len(_get(tensors, "decoder_blocks.0.mlp.fc1.weight", origin)) / len(embed),
+            "blocks": "windows" if windows else "global",
+            "patch_pixels": len(_get(tensors, "decoder_pred.weight", origin)),
+            "rows": _ROWS,
+            "positions": encoder.options["positions"],
+            "cls_token": True,
+        },
+        origin="its decoder",
     )
 
 
@@ -191,7 +210,11 @@ def _positions(found: Tensor, origin: Path) -> Positions:
     kinds: tuple[Positions, ...] = get_args(Positions)
     for kind in kinds:
         made = _table(found.shape, kind) if found.ndim == 3 and found.shape[-1] % 4 == 0 else None
-        if made is not None and made.shape == found.shape and torch.allclose(found, made, rtol=0, atol=_ROUNDING):
+        if (
+            made is not None
+            and made.shape == found.shape
+            and torch.allclose(found.float(), made, rtol=0, atol=_ROUNDING)
+        ):
             return kind
     raise CheckpointError(
         f"{origin}: pos_embed {tuple(found.shape)} holds neither of the fixed tables of 16×16 patches without overlap "
