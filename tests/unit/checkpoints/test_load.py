@@ -3,11 +3,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 import torch
 
+from openclap.checkpoints.adapter import adapters
+from openclap.checkpoints.hub import Downloaded
 from openclap.checkpoints.load import load
 from openclap.checkpoints.native import Bundle, save_bundle, weights_digest
 from openclap.errors import CheckpointError
@@ -121,3 +126,48 @@ def test_what_is_neither_file_nor_directory_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(CheckpointError, match="is neither a file nor a directory"):
         load(tmp_path / "pipe")
+
+
+def test_a_file_of_a_hub_repository_says_where_it_came_from(
+    small: Callable[..., Bundle], words: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def fetch_file(repository: str, file: str, revision: str | None) -> Downloaded:
+        asked.append((repository, file, revision))
+        return Downloaded(tmp_path / "model.pt", "0" * 64, repository, "c0ffee")
+
+    adapters.get("laion").write(small("pann-micro"), tmp_path / "model.pt")
+    monkeypatch.setattr("openclap.checkpoints.hub.fetch_file", fetch_file)
+    found = load("someone/some_clap/folder/model.pt@v1", tokenizer=words)
+    assert asked == [("someone/some_clap", "folder/model.pt", "v1")]
+    assert found.provenance["repository"] == "someone/some_clap"
+    assert found.provenance["revision"] == "c0ffee"
+
+
+@pytest.mark.parametrize("kind", ["bundle", "clap"])
+def test_a_hub_repository_may_be_a_bundle_or_a_clapmodel(
+    small: Callable[..., Bundle], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """What says what it is comes first, then what that kind needs; pickles only where there is nothing else."""
+    hub, cache, asked = tmp_path / "hub", tmp_path / "c0ffee", []
+    if kind == "bundle":
+        save_bundle(small(), hub)
+    else:
+        adapters.get("huggingface").write(small(), hub)
+
+    def fetch(name: str, patterns: Sequence[str]) -> Path:
+        asked.append(list(patterns))
+        cache.mkdir(exist_ok=True)
+        for file in hub.iterdir():
+            if any(fnmatch(file.name, pattern) for pattern in patterns):
+                shutil.copy(file, cache)
+        return cache
+
+    monkeypatch.setattr("openclap.checkpoints.load.fetch", fetch)
+    found = load("someone/some-clap@main")
+    assert asked[0] == ["config.json"]
+    assert not any(pattern.endswith((".bin", ".bin*")) for patterns in asked for pattern in patterns)
+    if kind == "clap":
+        assert found.provenance["repository"] == "someone/some-clap"
+        assert found.provenance["revision"] == "c0ffee"
