@@ -15,10 +15,13 @@ from openclap.checkpoints.fusion_names import blend_pairs, conv, frame_fusion_pa
 from openclap.checkpoints.names import Fixed, Pair, batch_norm, count, linear, same
 from openclap.errors import CheckpointError
 from openclap.models.audio.htsat import HtsatConfig
+from openclap.models.clap import EncoderConfig
 from openclap.models.layers.windows import relative_position_index, shift_mask
 
-HEADS = ("tscam_conv", "head")
-"""AudioSet heads, which no vector depends on."""
+_REGISTERED: dict[tuple[int, tuple[int, ...]], str] = {
+    (128, (2, 2, 12, 2)): "htsat-base",
+    (256, (2, 2, 12, 2)): "htsat-large",
+}
 
 
 def read_htsat_config(tensors: Mapping[str, Tensor], prefix: str) -> HtsatConfig:
@@ -55,6 +58,11 @@ def read_htsat_config(tensors: Mapping[str, Tensor], prefix: str) -> HtsatConfig
         },
         origin="the HTSAT's tensors",
     )
+
+
+def htsat_encoder(config: HtsatConfig) -> EncoderConfig:
+    """What builds an HTSAT here, by the name of its size; other sizes go as "htsat-tiny" with options."""
+    return EncoderConfig(name=_REGISTERED.get((config.embed_dim, config.depths), "htsat-tiny"), options=config.plain())
 
 
 def htsat_pairs(config: HtsatConfig, theirs: str, ours: str) -> list[Pair]:

@@ -12,6 +12,7 @@ from typing import Any
 from openclap.audio.frontend import FRONTEND_PRESETS, FrontendConfig
 from openclap.audio.length import LengthConfig
 from openclap.checkpoints.differences import differences
+from openclap.checkpoints.htsat_names import htsat_encoder
 from openclap.errors import CheckpointError
 from openclap.models.audio.htsat import HtsatConfig
 from openclap.models.clap import ClapConfig, EncoderConfig
@@ -42,10 +43,6 @@ _EXTRACTOR_DEFAULTS: dict[str, Any] = {
 _FRONTEND_FREE = ("int16_round_trip", "length.crop", "fusion")
 _MODEL_FREE = ("audio.name", "audio.options.spec_augment", "text.name", "mlp_heads", "init_logit_scale",
                "projection.dropout")  # fmt: skip
-_HTSAT_NAMES: dict[tuple[int, tuple[int, ...]], str] = {
-    (128, (2, 2, 12, 2)): "htsat-base",
-    (256, (2, 2, 12, 2)): "htsat-large",
-}
 
 
 def read_model(values: Mapping[str, Any]) -> ClapConfig:
@@ -80,9 +77,8 @@ def read_model(values: Mapping[str, Any]) -> ClapConfig:
             f"{len(htsat.depths)} stages give {htsat.dims[-1]}"
         )
     hf = {"model_type": "roberta", **{name: text[name] for name in _TEXT_NAMES}}
-    name = _HTSAT_NAMES.get((htsat.embed_dim, htsat.depths), "htsat-tiny")
     return ClapConfig(
-        audio=EncoderConfig(name=name, options=htsat.plain()),
+        audio=htsat_encoder(htsat),
         text=EncoderConfig(name="hf", options={"hf": hf, "pooling": "pooler"}),
         embed_dim=clap["projection_dim"],
         projection=ProjectionConfig(kind="mlp", activation=clap["projection_hidden_act"]),

@@ -9,11 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from openclap.checkpoints.htsat_names import htsat_fixed, htsat_heads, htsat_pairs, read_htsat_config
+from openclap.checkpoints.htsat_names import htsat_encoder, htsat_fixed, htsat_heads, htsat_pairs, read_htsat_config
 from openclap.checkpoints.names import Fixed, Pair
-from openclap.checkpoints.pann_names import pann_heads, pann_pairs, read_pann_config
+from openclap.checkpoints.pann_names import pann_encoder, pann_heads, pann_pairs, read_pann_config
 from openclap.checkpoints.text_names import (
-    OURS,
     bart_config,
     bart_copies,
     bart_pairs,
@@ -22,20 +21,16 @@ from openclap.checkpoints.text_names import (
     bert_pairs,
     clip_config,
     clip_pairs,
+    hf_config,
 )
 from openclap.errors import CheckpointError
 from openclap.models.audio.htsat import Htsat, HtsatConfig
 from openclap.models.audio.pann import Pann, PannConfig
 from openclap.models.clap import EncoderConfig
-from openclap.models.text.backbone import plain_hf_config, read_hf_config
+from openclap.models.text.backbone import read_hf_config
 from openclap.models.text.hf import HfTextEncoder
 
 _AUDIO, _OUR_AUDIO, _TEXT = "audio_branch.", "audio_encoder.", "text_branch."
-_HTSAT_NAMES: dict[tuple[int, tuple[int, ...]], str] = {
-    (128, (2, 2, 12, 2)): "htsat-base",
-    (256, (2, 2, 12, 2)): "htsat-large",
-}
-_PANN_NAMES = {(2, 5): "pann-cnn10", (1, 4): "pann-cnn6"}
 
 
 @dataclass(frozen=True)
@@ -139,15 +134,9 @@ def text_of(encoder: nn.Module) -> TextPart:
     )
 
 
-def hf_config(encoder: HfTextEncoder) -> dict[str, Any]:
-    """The Hugging Face config of a text encoder of ours, as plain values."""
-    return plain_hf_config(encoder.backbone.config)
-
-
 def _htsat(config: HtsatConfig) -> Part:
-    name = _HTSAT_NAMES.get((config.embed_dim, config.depths), "htsat-tiny")
     return Part(
-        EncoderConfig(name=name, options=config.plain()),
+        htsat_encoder(config),
         htsat_pairs(config, _AUDIO, _OUR_AUDIO),
         htsat_fixed(config, _AUDIO),
         unread=htsat_heads(config, _AUDIO),
@@ -155,9 +144,7 @@ def _htsat(config: HtsatConfig) -> Part:
 
 
 def _pann(config: PannConfig) -> Part:
-    name = _PANN_NAMES.get((config.convs, len(config.channels)), "pann-cnn14")
-    options = EncoderConfig(name=name, options=config.plain())
-    return Part(options, pann_pairs(config, _AUDIO, _OUR_AUDIO), unread=pann_heads(config, _AUDIO))
+    return Part(pann_encoder(config), pann_pairs(config, _AUDIO, _OUR_AUDIO), unread=pann_heads(config, _AUDIO))
 
 
 def _bert(hf: dict[str, Any]) -> TextPart:
@@ -211,6 +198,3 @@ def _decoder(hf: dict[str, Any]) -> dict[str, tuple[int, ...]]:
         state = BartModel(read_hf_config(hf)).state_dict()
     names = (name for name in state if name.startswith("decoder.") and name != "decoder.embed_tokens.weight")
     return {f"{_TEXT}{name}": tuple(state[name].shape) for name in names}
-
-
-__all__ = ["OURS", "Part", "TextPart", "audio_in", "audio_of", "hf_config", "text_in", "text_of"]

@@ -13,9 +13,9 @@ from openclap.checkpoints.fusion_names import blend_pairs, frame_fusion_pairs, f
 from openclap.checkpoints.names import Pair, batch_norm, count, linear, same
 from openclap.errors import CheckpointError
 from openclap.models.audio.pann import PannConfig
+from openclap.models.clap import EncoderConfig
 
-HEADS = ("fc_audioset",)
-"""AudioSet heads, which no vector depends on."""
+_REGISTERED = {(2, 5): "pann-cnn10", (1, 4): "pann-cnn6"}  # by convolutions a block, and blocks
 
 
 def read_pann_config(tensors: Mapping[str, Tensor], prefix: str) -> PannConfig:
@@ -46,6 +46,12 @@ def read_pann_config(tensors: Mapping[str, Tensor], prefix: str) -> PannConfig:
         },
         origin="the PANN's tensors",
     )
+
+
+def pann_encoder(config: PannConfig) -> EncoderConfig:
+    """What builds a PANN here, by the name of its size; other sizes go as "pann-cnn14" with options."""
+    name = _REGISTERED.get((config.convs, len(config.channels)), "pann-cnn14")
+    return EncoderConfig(name=name, options=config.plain())
 
 
 def pann_pairs(config: PannConfig, theirs: str, ours: str) -> list[Pair]:

@@ -12,9 +12,16 @@ import torch
 from torch import Tensor
 
 from openclap.checkpoints.names import Fixed, Pair, count, linear, same
+from openclap.models.text.backbone import plain_hf_config
+from openclap.models.text.hf import HfTextEncoder
 
 OURS = "text_encoder.backbone."
 _HEAD_WIDTH = 64  # of every published text encoder of the family; no tensor says it
+
+
+def hf_config(encoder: HfTextEncoder) -> dict[str, Any]:
+    """The Hugging Face config of a text encoder of ours, as plain values."""
+    return plain_hf_config(encoder.backbone.config)
 
 
 def bert_config(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Any]:
