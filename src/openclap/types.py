@@ -113,17 +113,18 @@ class TextBatch:
 
 @dataclass(frozen=True, eq=False)
 class PairBatch:
-    """One contrastive batch: clip i belongs to text i.
+    """One contrastive batch: clip i belongs to text i. Where nobody reads texts, a batch of clips alone.
 
     Attributes:
         audio: the clips.
-        text: one caption a clip.
+        text: one caption a clip; None where nobody reads them.
         caption_group: clips with the same number have the same caption text; they are positives of each other.
+            Without texts each clip has a number of its own.
         ids: the examples' ids, for messages.
     """
 
     audio: AudioBatch
-    text: TextBatch
+    text: TextBatch | None
     caption_group: Int[Tensor, " batch"]
     ids: tuple[str, ...]
 
@@ -132,7 +133,7 @@ class PairBatch:
         return replace(
             self,
             audio=self.audio.to(device),
-            text=self.text.to(device),
+            text=None if self.text is None else self.text.to(device),
             caption_group=self.caption_group.to(device, non_blocking=True),
         )
 

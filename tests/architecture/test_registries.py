@@ -29,6 +29,7 @@ def test_the_registries_are_these(registries):
         "checkpoint format",
         "text encoder",
         "loss",
+        "reconstruction loss",
         "objective",
         "corpus",
         "sound source",

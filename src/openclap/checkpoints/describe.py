@@ -79,11 +79,12 @@ class Description:
         total = sum(self.parameters.values())
         yield "parameters", f"{total / 1e6:.2f} M in {self.tensors} tensors"
         for part, count in self.parameters.items():
-            yield "", f"{part}: {count / 1e6:.2f} M"
+            yield "", f"{part}: {count:,}"
         for name, value in self.logit_scales.items():
             yield "logit scale", f"{value:.4f}" if len(self.logit_scales) == 1 else f"{name} {value:.4f}"
         for title, value in self.architecture.items():
-            yield title.replace("_", " "), str(value)
+            if value is not None:
+                yield title.replace("_", " "), str(value)
         yield "tokenizer", "its own" if self.has_tokenizer else "none in the file"
         for title in ("repository", "revision", "license", "step"):
             if self.provenance.get(title) is not None:
@@ -137,6 +138,7 @@ def _of_bundle(directory: Path, notes: Mapping[str, str]) -> Description:
             "name": config.get("name"),
             "audio_encoder": _inner(model, "audio").get("name"),
             "text_encoder": _inner(model, "text").get("name"),
+            "decoder": _inner(model, "decoder").get("blocks"),
             "embed_dim": model.get("embed_dim"),
             "window_s": frontend.get("window_s"),
             "sample_rate_hz": mel.get("sample_rate_hz"),

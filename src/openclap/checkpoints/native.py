@@ -2,7 +2,7 @@
 
     config.json             format version, name, and the configs of model, front-end and tokenizer
     model.safetensors       the weights
-    tokenizer.json, tokenizer_config.json
+    tokenizer.json, tokenizer_config.json      not of a model of sound alone
     provenance.json         what it was made from: data, recipe, versions, licence
     unused.safetensors      only of a model that came from a foreign checkpoint: what else was in it, under its names
 
@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -36,7 +36,7 @@ from openclap.checkpoints.weights import (
 )
 from openclap.config import Config
 from openclap.errors import CheckpointError, ConfigError
-from openclap.models.clap import Clap, ClapConfig
+from openclap.models.clap import NO_TEXT, Clap, ClapConfig, EncoderConfig
 from openclap.models.encoder import TextEncoder
 from openclap.text.tokenizer import Tokenizer, TokenizerConfig
 
@@ -56,7 +56,7 @@ class BundleConfig(Config):
         name: the model's name, for people.
         model: the two towers.
         frontend: sound to features.
-        tokenizer: captions to ids.
+        tokenizer: captions to ids; of no matter to a model of sound alone.
     """
 
     format_version: int = FORMAT_VERSION
@@ -66,6 +66,13 @@ class BundleConfig(Config):
     tokenizer: TokenizerConfig = TokenizerConfig()
 
 
+class TextParts(NamedTuple):
+    """The text encoder's full config, and what makes its ids."""
+
+    encoder: EncoderConfig
+    tokenizer: Tokenizer
+
+
 @dataclass(frozen=True, eq=False)
 class Bundle:
     """A model with everything that it needs to be used.
@@ -73,7 +80,7 @@ class Bundle:
     Attributes:
         model: the two towers.
         frontend: sound to features.
-        tokenizer: captions to ids.
+        tokenizer: captions to ids; None of a model of sound alone.
         config: what describes the three.
         provenance: JSON-ready values: data, recipe, versions, licence.
         unused: tensors of the foreign checkpoint that the model came from, which no vector depends on, under their
@@ -82,10 +89,22 @@ class Bundle:
 
     model: Clap
     frontend: Frontend
-    tokenizer: Tokenizer
+    tokenizer: Tokenizer | None
     config: BundleConfig
     provenance: Mapping[str, Any] = field(default_factory=dict)
     unused: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def text(self) -> TextParts:
+        """What the text tower is used with, for what cannot do without one.
+
+        Raises:
+            ConfigError: if this is a model of sound alone.
+        """
+        encoder = self.model.resolved_config().text
+        if encoder is None or self.tokenizer is None:
+            raise ConfigError(f"model {self.config.name!r} {NO_TEXT}")
+        return TextParts(encoder, self.tokenizer)
 
 
 def save_bundle(bundle: Bundle, directory: str | Path) -> Path:
@@ -106,18 +125,20 @@ def save_bundle(bundle: Bundle, directory: str | Path) -> Path:
             f"{directory} holds something else than a bundle, which would be lost: give another directory"
         )
     check_parts(bundle)
+    tokenizer = bundle.tokenizer
     config = bundle.config.model_copy(
         update={
             "format_version": FORMAT_VERSION,
             "model": bundle.model.resolved_config(),
             "frontend": bundle.frontend.config,
-            "tokenizer": bundle.tokenizer.config,
+            "tokenizer": bundle.config.tokenizer if tokenizer is None else tokenizer.config,
         }
     )
     with written_whole(directory) as fresh:
         _write_json(config.plain(), fresh / CONFIG_FILE)
         _write_json({"versions": _versions(), **bundle.provenance}, fresh / PROVENANCE_FILE)
-        bundle.tokenizer.save(fresh)
+        if tokenizer is not None:
+            tokenizer.save(fresh)
         write_weights(bundle.model, fresh / WEIGHTS_FILE)
         if bundle.unused:
             write_tensors(bundle.unused, fresh / UNUSED_FILE)
@@ -142,7 +163,7 @@ def load_bundle(directory: str | Path, device: str | torch.device = "cpu") -> Bu
         )
     try:
         config = BundleConfig.read(values, origin=str(directory / CONFIG_FILE))
-        tokenizer = Tokenizer.read(directory, config.tokenizer)
+        tokenizer = None if config.model.text is None else Tokenizer.read(directory, config.tokenizer)
     except ConfigError as error:
         raise CheckpointError(f"{directory}: {error}") from error
     provenance = _read_json(directory / PROVENANCE_FILE)
@@ -156,7 +177,7 @@ def load_bundle(directory: str | Path, device: str | torch.device = "cpu") -> Bu
 
 def make_bundle(
     config: BundleConfig,
-    tokenizer: Tokenizer,
+    tokenizer: Tokenizer | None,
     provenance: Mapping[str, Any],
     unused: Mapping[str, Tensor],
     origin: str | Path,
@@ -165,7 +186,7 @@ def make_bundle(
 
     Args:
         config: what describes it.
-        tokenizer: captions to ids.
+        tokenizer: captions to ids; None for a model of sound alone.
         provenance: what it was made from.
         unused: tensors that no vector depends on.
         origin: the checkpoint, for messages.
@@ -199,6 +220,10 @@ def check_parts(bundle: Bundle) -> None:
     """
     frontend, tokenizer = bundle.frontend, bundle.tokenizer
     bundle.model.check_frontend(frontend.config.mel.n_mels, frontend.config.frames, frontend.views)
+    if tokenizer is None or not bundle.model.has_text:
+        if bundle.model.has_text or tokenizer is not None:
+            raise ConfigError("a text tower and a tokenizer go together: give both, or neither (model.text null)")
+        return
     encoder = cast("TextEncoder", bundle.model.text_encoder)
     if tokenizer.vocab_size > encoder.vocab_size:
         raise ConfigError(

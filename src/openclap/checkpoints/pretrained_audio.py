@@ -1,9 +1,9 @@
-"""A pretrained audio encoder to start an audio tower from: AudioMAE's, or that of any CLAP that openclap reads."""
+"""A pretrained audio encoder to start an audio tower from: AudioMAE's, or that of any model that openclap reads."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from torch import Tensor
@@ -18,6 +18,7 @@ from openclap.checkpoints.weights import put_weights
 from openclap.config import Config
 from openclap.errors import ConfigError
 from openclap.models.clap import Clap, EncoderConfig
+from openclap.models.mae_decoder import MaeDecoderConfig
 
 _OF_TRAINING = frozenset({"drop_path", "dropout", "head_dropout", "spec_augment"})
 """Options that no weight or vector depends on, so that they may differ from those of the pretrained encoder."""
@@ -28,7 +29,9 @@ class AudioInit(Config):
 
     Attributes:
         source: an AudioMAE file (.pth), or MS-CLAP's captioning model; or whatever `openclap.load` reads, of which the
-            audio encoder is taken. The front-end does not come along: set the one that the weights were trained with.
+            audio encoder is taken, and its decoder, where the run's model has one of the very same shape (any other
+            starts from random weights). The front-end does not come along: set the one that the weights were trained
+            with.
     """
 
     source: str
@@ -41,10 +44,14 @@ class PretrainedAudio:
     Attributes:
         encoder: its name and all options that its weights determine, for `ClapConfig.audio`.
         state: the weights, by the names that the encoder built from `encoder` gives them.
+        decoder: what it was pre-trained with, if that is there too.
+        decoder_state: the decoder's weights.
     """
 
     encoder: EncoderConfig
     state: Mapping[str, Tensor]
+    decoder: MaeDecoderConfig | None = None
+    decoder_state: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def load_audio(init: AudioInit) -> PretrainedAudio:
@@ -57,8 +64,11 @@ def load_audio(init: AudioInit) -> PretrainedAudio:
     kind = None if isinstance(found, Path) else recognise(found)
     if isinstance(found, Path) or kind not in _AUDIO_READERS:
         model = load(init.source).model
-        return PretrainedAudio(model.resolved_config().audio, model.audio_encoder.state_dict())
-    return PretrainedAudio(*_AUDIO_READERS[kind](found))
+        heard = PretrainedAudio(model.resolved_config().audio, model.audio_encoder.state_dict())
+        if model.decoder is not None:
+            heard = replace(heard, decoder=model.decoder.config, decoder_state=model.decoder.state_dict())
+        return heard
+    return _AUDIO_READERS[kind](found)
 
 
 def merge_audio(pretrained: PretrainedAudio, asked: EncoderConfig) -> EncoderConfig:
@@ -82,29 +92,38 @@ def merge_audio(pretrained: PretrainedAudio, asked: EncoderConfig) -> EncoderCon
 def put_audio(model: Clap, pretrained: PretrainedAudio) -> None:
     """Put pretrained weights into a model's audio encoder, which was built from `pretrained.encoder`.
 
+    A decoder of the same shape gets its weights, too.
+
     Raises:
         CheckpointError: if the audio encoder is another one.
     """
     put_weights(model.audio_encoder, pretrained.state, "the pretrained audio encoder")
+    if model.decoder is not None and model.decoder.config == pretrained.decoder:
+        put_weights(model.decoder, pretrained.decoder_state, "the pretrained decoder")
 
 
-def _laion_audio(source: Source) -> tuple[EncoderConfig, Mapping[str, Tensor]]:
+def _laion_audio(source: Source) -> PretrainedAudio:
     tensors = {name: value for name, value in source.weights().items() if name.startswith("audio_branch.")}
     part = audio_in(tensors)
     frontend = [name for name in tensors if "_extractor." in name]
     state, _ = to_ours(tensors, part.pairs, part.fixed, [*part.unread, *frontend], source.path)
-    return part.encoder, {name.removeprefix("audio_encoder."): value for name, value in state.items()}
+    state = {name.removeprefix("audio_encoder."): value for name, value in state.items()}
+    return PretrainedAudio(part.encoder, state)
 
 
-def _audiomae_audio(source: Source) -> tuple[EncoderConfig, Mapping[str, Tensor]]:
+def _msclap_audio(source: Source) -> PretrainedAudio:
+    return PretrainedAudio(*read_msclap_audio(source))
+
+
+def _audiomae_audio(source: Source) -> PretrainedAudio:
     mae = read_audiomae(source)
-    return mae.encoder, mae.encoder_state
+    return PretrainedAudio(mae.encoder, mae.encoder_state, mae.decoder, mae.decoder_state)
 
 
-_AUDIO_READERS: dict[str, Callable[[Source], tuple[EncoderConfig, Mapping[str, Tensor]]]] = {
+_AUDIO_READERS: dict[str, Callable[[Source], PretrainedAudio]] = {
     "audiomae": _audiomae_audio,
     "laion": _laion_audio,
-    "msclap": read_msclap_audio,
+    "msclap": _msclap_audio,
 }
 """Formats whose files hold no tokenizer, so that their audio encoders are read alone."""
 

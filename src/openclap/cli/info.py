@@ -24,18 +24,19 @@ def info(model: Model, as_json: Json = False) -> None:
         name: sum(parameter.numel() for parameter in part.parameters()) for name, part in bundle.model.named_children()
     }
     mel = config.frontend.mel
+    text = config.model.text
     found: dict[str, Any] = {
         "name": config.name,
         "identity": embedder.identity,
         "format_version": config.format_version,
         "audio_encoder": config.model.audio.name,
-        "text_encoder": config.model.text.name,
-        "embed_dim": config.model.embed_dim,
+        "text_encoder": None if text is None else text.name,
+        "embed_dim": embedder.embed_dim,
         "parameters": sizes,
         "window_s": config.frontend.window_s,
         "sample_rate_hz": config.frontend.sample_rate_hz,
         "n_mels": mel.n_mels,
-        "max_tokens": config.tokenizer.max_length,
+        "max_tokens": None if text is None else config.tokenizer.max_length,
         "provenance": dict(provenance),
     }
     data = (provenance.get("data") or {}).get("train") or {}
@@ -45,10 +46,11 @@ def info(model: Model, as_json: Json = False) -> None:
         ("name", config.name),
         ("identity", embedder.identity),
         ("audio", f"{config.model.audio.name}, {sizes['audio_encoder'] / 1e6:.2f} M parameters"),
-        ("text", f"{config.model.text.name}, {sizes['text_encoder'] / 1e6:.2f} M parameters"),
-        ("vectors", f"{config.model.embed_dim} numbers"),
+        ("text", "none" if text is None else f"{text.name}, {sizes['text_encoder'] / 1e6:.2f} M parameters"),
+        ("decoder", f"{sizes['decoder'] / 1e6:.2f} M parameters, for training only" if "decoder" in sizes else None),
+        ("vectors", f"{embedder.embed_dim} numbers"),
         ("hears", f"{config.frontend.window_s:g} s at {mel.sample_rate_hz} Hz, {mel.n_mels} mels"),
-        ("reads", f"{config.tokenizer.max_length} tokens"),
+        ("reads", None if text is None else f"{config.tokenizer.max_length} tokens"),
         ("trained on", f"{data['clips']} clips of {data['path']}" if data else None),
         ("their licences", licenses or None),
         ("its licence", provenance.get("license")),

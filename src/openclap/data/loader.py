@@ -1,4 +1,4 @@
-"""Examples to training batches: in a seeded order that any run can enter at any step, with any number of workers."""
+"""Examples to training batches, in a seeded order that any run can enter at any step, with any number of workers."""
 
 from __future__ import annotations
 
@@ -94,9 +94,10 @@ class PairLoader:
     batch in use, two more a worker, and the cache.
 
     Args:
-        examples: clips that all have a caption or a label.
+        examples: clips that all have a caption or a label, if there is a tokenizer.
         frontend: makes clips of one length.
-        tokenizer: makes ids of captions; it runs in this process, since a batch takes it about a millisecond.
+        tokenizer: makes ids of captions; it runs in this process, since a batch takes it about a millisecond. None
+            gives batches without texts.
         config: batch size, workers, crops, captions, ceiling and cache.
         seed: decides order, crops and captions.
 
@@ -105,9 +106,15 @@ class PairLoader:
     """
 
     def __init__(
-        self, examples: Sequence[Example], frontend: Frontend, tokenizer: Tokenizer, config: DataConfig, seed: int
+        self,
+        examples: Sequence[Example],
+        frontend: Frontend,
+        tokenizer: Tokenizer | None,
+        config: DataConfig,
+        seed: int,
     ) -> None:
-        _refuse_textless(examples)
+        if tokenizer is not None:
+            _refuse_textless(examples)
         self.bad: list[BadSample] = []
         self._examples = examples
         self._tokenizer = tokenizer
@@ -155,20 +162,18 @@ class PairLoader:
     def _pair(self, step: int, read: AudioRead) -> PairBatch:
         if read.audio is None:
             raise TooManyBadSamplesError(f"every clip of step {step} failed to load: {self._first_bad()}")
-        epoch = self._plan.epoch(step)
         chosen = [self._examples[position] for position in read.positions]
+        ids = tuple(example.id for example in chosen)
+        if self._tokenizer is None:
+            return PairBatch(audio=read.audio, text=None, caption_group=torch.arange(len(ids)), ids=ids)
+        epoch = self._plan.epoch(step)
         captions = [
             choose_caption(example, self._config.captions, generator_for(self._seed, "caption", epoch, example.id))
             for example in chosen
         ]
         groups: dict[str, int] = {}
         numbers = [groups.setdefault(caption.casefold().strip(), len(groups)) for caption in captions]
-        return PairBatch(
-            audio=read.audio,
-            text=self._tokenizer(captions),
-            caption_group=torch.tensor(numbers),
-            ids=tuple(example.id for example in chosen),
-        )
+        return PairBatch(audio=read.audio, text=self._tokenizer(captions), caption_group=torch.tensor(numbers), ids=ids)
 
     def _note_failed(self, failed: Sequence[FailedClip]) -> None:
         known = {bad.id for bad in self.bad}

@@ -74,7 +74,7 @@ def export_bundle(
         for name, graph in graphs.items():
             _save(graph, fresh / name, precision)
             digest.update((fresh / name).read_bytes())
-        bundle.tokenizer.save(fresh)
+        bundle.text.tokenizer.save(fresh)
         config = _describe(bundle, embedder.identity, digest.hexdigest(), precision, opset)
         write_exported(config, fresh)
     return config
@@ -89,7 +89,7 @@ def _audio(bundle: Bundle, opset: int) -> ModelProto:
 
 def _text(bundle: Bundle, opset: int) -> ModelProto:
     example = torch.ones(2, 5, dtype=torch.int64)
-    batch, tokens = Dim("batch"), Dim("tokens", max=bundle.tokenizer.config.max_length)
+    batch, tokens = Dim("batch"), Dim("tokens", max=bundle.text.tokenizer.config.max_length)
     shapes = {name: {0: batch, 1: tokens} for name in ("input_ids", "attention_mask")}
     inputs = {"input_ids": example, "attention_mask": example.clone()}
     return _traced(TextGraph(bundle.model), inputs, shapes, "text_embeds", opset)
@@ -141,7 +141,7 @@ def _save(model: ModelProto, path: Path, precision: ExportPrecision) -> None:
 
 
 def _describe(bundle: Bundle, identity: str, weights: str, precision: ExportPrecision, opset: int) -> ExportedConfig:
-    frontend, tokenizer = bundle.frontend.config, bundle.tokenizer
+    frontend, tokenizer = bundle.frontend.config, bundle.text.tokenizer
     return ExportedConfig(
         name=bundle.config.name,
         precision=precision,

@@ -25,10 +25,11 @@ from openclap.config import digest
 from openclap.errors import ConfigError
 from openclap.inference import sanity
 from openclap.inference.batching import CPU_TOKENS, by_length, compute_batch, in_lanes, text_chunks
-from openclap.inference.precision import Precision, autocast, check_precision, prepared
+from openclap.inference.precision import Precision, autocast, check_gain, check_precision, prepared
 from openclap.inference.stream import ClipEmbedding, WindowEmbedding, stream, unit
 from openclap.inference.windows import Window, WindowConfig, read_windows
 from openclap.memory import keep_freed_memory
+from openclap.models.clap import NO_TEXT
 from openclap.text.prompts import fill
 from openclap.types import TextBatch, Waveform
 
@@ -56,20 +57,21 @@ class Embedder:
     ) -> None:
         self._windows = windows.resolved(bundle.config.frontend)
         self._tokenizer = bundle.tokenizer
-        self._model = bundle.model.eval()
+        self._model = bundle.model.eval().without_decoder()
         self.device = self._model.logit_scale.device
         self.precision: Precision = precision
         check_precision(precision, self.device)
+        check_gain(self._model, precision)
         if is_final or precision != "fp32":
             self._final_digest: str | None = weights_digest(self._model)  # prepared weights are no longer the model's
-            self._model = prepared(self._model, precision)
+            self._model = prepared(self._model, precision, in_place=is_final)
         else:
             self._final_digest = None
         if self.device.type == "cpu":
             keep_freed_memory()
         self._frontend = bundle.frontend.to(self.device).eval()
         self.name: str = bundle.config.name
-        self.embed_dim: int = bundle.config.model.embed_dim
+        self.embed_dim: int = bundle.model.embed_dim
         self.sample_rate_hz: int = self._frontend.config.sample_rate_hz
         self.window_s: float = self._frontend.config.window_s
         self.provenance: Mapping[str, Any] = bundle.provenance
@@ -91,8 +93,9 @@ class Embedder:
             bundle: the model and what belongs to it.
             windows: how sound longer than the model's window is cut.
             precision: as for `openclap.load`.
-            is_final: whether the weights will not change any more. Then, and with any precision but "fp32", a copy is
-                made that computes faster; otherwise the embedder is always of the weights as they are at the time.
+            is_final: give the bundle's model up to the embedder, which takes it apart to compute faster, as
+                `openclap.load` does. Without, and in "fp32", the embedder is always of the weights as they are at the
+                time; in other precisions, of the weights as they were.
 
         Raises:
             ConfigError: if the device has no such precision.
@@ -109,13 +112,18 @@ class Embedder:
             {
                 "rules": _RULES_VERSION,
                 "weights": self._final_digest or weights_digest(self._model),
-                "model": self._model.resolved_config().plain(),
+                "model": self._model.resolved_config().model_dump(mode="json", exclude={"decoder"}),
                 "frontend": self._frontend.config.plain(),
                 "windows": self._windows.plain(),
-                "tokenizer": self._tokenizer.digest,
+                "tokenizer": None if self._tokenizer is None else self._tokenizer.digest,
             }
             | ({} if self.precision == "fp32" else {"precision": self.precision})
         )
+
+    @property
+    def has_text(self) -> bool:
+        """Whether the model reads texts; one that was pre-trained on sound alone does not."""
+        return self._tokenizer is not None
 
     @property
     def logit_scale(self) -> float:
@@ -221,12 +229,15 @@ class Embedder:
 
         Raises:
             TypeError: if something among the texts is no string.
+            ConfigError: if the model has no text tower.
         """
+        if self._tokenizer is None:
+            raise ConfigError(f"model {self.name!r} {NO_TEXT}")
         texts = [texts] if isinstance(texts, str) else list(texts)
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, but is {batch_size}")
         different = list(dict.fromkeys(texts))  # equal captions are computed once
-        chunks = [self._embed_chunk(chunk, batch_size) for chunk in text_chunks(different)]
+        chunks = [self._embed_chunk(self._tokenizer(chunk), batch_size) for chunk in text_chunks(different)]
         if not chunks:
             return np.zeros((0, self.embed_dim), np.float32)
         row = {text: number for number, text in enumerate(different)}
@@ -317,10 +328,10 @@ class Embedder:
             vectors = self._model.encode_audio(self._frontend(audio), audio.is_longer)
         return vectors.cpu().numpy()
 
-    def _embed_chunk(self, texts: Sequence[str], size: int) -> Float32[np.ndarray, "texts embed"]:
+    def _embed_chunk(self, texts: TextBatch, size: int) -> Float32[np.ndarray, "texts embed"]:
         vectors = np.empty((len(texts), self.embed_dim), np.float32)
         most_tokens = CPU_TOKENS if self.device.type == "cpu" else None
-        batches = list(by_length(self._tokenizer(texts), size, most_tokens))
+        batches = list(by_length(texts, size, most_tokens))
         found = in_lanes(self._embed_batch, [batch for _, batch in batches], self.device)
         for (rows, _), part in zip(batches, found, strict=True):
             vectors[rows] = part

@@ -89,11 +89,14 @@ def answers(embedder: Embedder) -> list[Answer]:
     audio-ranks       how often two noises are nearer to each other than to a tone or clicks
     shared-space      how much of what varies between captions varies between sounds, too (1: nothing in common)
 
-    Where vectors are not finite, or all the same, the checks that would need more are left out.
+    Where vectors are not finite, or all the same, the checks that would need more are left out. Of a model that was
+    pre-trained on sound alone only the first is asked.
     """
     texts, sounds = probe(embedder)
     scale = embedder.logit_scale
     found = [_finite(texts, sounds, scale)]
+    if not embedder.has_text:  # pre-trained on sound alone: nothing has drawn its vectors apart yet, and none need be
+        return found
     if found[0].passed:
         found += [_logit_scale(scale), *of_text(texts), *of_audio(sounds)]
     if all(answer.passed for answer in found if answer.check.endswith(("finite", "collapse"))) and (
@@ -106,7 +109,8 @@ def answers(embedder: Embedder) -> list[Answer]:
 def probe(embedder: Embedder) -> tuple[Float32[np.ndarray, "texts embed"], Float32[np.ndarray, "sounds embed"]]:
     """The vectors of `CAPTIONS`, each followed by its paraphrase, and of two noises, a tone and clicks."""
     rate_hz = embedder.sample_rate_hz
-    texts = embedder.embed_text([text for pair in CAPTIONS for text in pair])
+    captions = [text for pair in CAPTIONS for text in pair]
+    texts = embedder.embed_text(captions) if embedder.has_text else np.zeros((0, embedder.embed_dim), np.float32)
     return texts, embedder.embed_audio(list(_sounds(rate_hz)), sample_rate_hz=rate_hz)
 
 

@@ -1,9 +1,14 @@
-"""The two-tower model: an audio encoder and a text encoder, each with a projection into one space of unit vectors."""
+"""The two-tower model: an audio encoder and a text encoder, each with a projection into one space of unit vectors.
+
+Besides these it may carry a decoder, with which training reconstructs what it masks; no vector depends on it. And it
+may lack the text tower: such a model is pre-trained on sound alone, and its vectors are those of its audio encoder.
+"""
 
 from __future__ import annotations
 
+import copy
 import math
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import torch
 import torch.nn.functional as F
@@ -13,12 +18,14 @@ from torch import Tensor, nn
 
 from openclap.config import Config
 from openclap.errors import ConfigError
-from openclap.models.encoder import AudioEncoder
+from openclap.models.encoder import AudioEncoder, patch_encoder
 from openclap.models.layers.projection import MlpHeads, ProjectionConfig, build_projection
+from openclap.models.mae_decoder import DecoderConfig, MaeDecoder, decoder_for
 from openclap.models.zoo import audio_encoders, text_encoders
 from openclap.types import ClapOutput, MlpOutput
 
 MAX_LOGIT_SCALE = math.log(100)
+NO_TEXT = "has no text tower, since it was trained on sound alone: train one onto it with audio_init"
 
 
 class EncoderConfig(Config):
@@ -33,22 +40,25 @@ class ClapConfig(Config):
 
     Attributes:
         audio: the audio encoder.
-        text: the text encoder.
-        embed_dim: width of the shared space.
+        text: the text encoder; None has no text tower and no projections.
+        embed_dim: width of the shared space; without a text tower it is the audio encoder's, whatever stands here.
         projection: the heads, of one kind for both towers.
         init_logit_scale: the log of the first inverse temperature.
         init_logit_bias: the first bias of the logits, learnt from there (SigLIP starts at -10); None has none.
         mlp_heads: whether there are LAION-CLAP's second heads over both embeddings, which its loss "infonce-mlp"
             trains with; vectors do not depend on them.
+        decoder: what reconstructs masked patches in training; None has none. The rest of its shape follows the audio
+            encoder, which must be one whose tokens may be left out (a ViT).
     """
 
     audio: EncoderConfig
-    text: EncoderConfig
+    text: EncoderConfig | None
     embed_dim: int = Field(default=512, gt=0)
     projection: ProjectionConfig = ProjectionConfig()
     init_logit_scale: float = Field(default=math.log(1 / 0.07), ge=0, le=MAX_LOGIT_SCALE)
     init_logit_bias: float | None = None
     mlp_heads: bool = False
+    decoder: DecoderConfig | None = None
 
 
 class Clap(nn.Module):
@@ -59,7 +69,12 @@ class Clap(nn.Module):
 
     Raises:
         UnknownNameError: if an encoder's name is not registered.
-        ConfigError: if an encoder refuses its options.
+        ConfigError: if an encoder refuses its options, or cannot have the decoder.
+
+    Attributes:
+        embed_dim: numbers in a vector.
+        has_text: whether there is a text tower.
+        decoder: what reconstructs masked patches, or None.
     """
 
     logit_bias: Tensor
@@ -67,21 +82,31 @@ class Clap(nn.Module):
     def __init__(self, config: ClapConfig) -> None:
         super().__init__()
         audio = audio_encoders.get(config.audio.name)(**config.audio.options)
-        text = text_encoders.get(config.text.name)(**config.text.options)
+        text = None if config.text is None else text_encoders.get(config.text.name)(**config.text.options)
+        text_options = {} if text is None else text.config.plain()
+        self.has_text = text is not None
+        self.embed_dim: int = config.embed_dim if self.has_text else audio.dim
         self.audio_encoder = cast("nn.Module", audio)
-        self.audio_projection = build_projection(config.projection, audio.dim, config.embed_dim)
-        self.text_encoder = cast("nn.Module", text)
-        self.text_projection = build_projection(config.projection, text.dim, config.embed_dim)
+        if text is None:
+            self.audio_projection: nn.Module = nn.Identity()
+            self.text_encoder: nn.Module = _NoText()
+            self.text_projection: nn.Module = nn.Identity()
+        else:
+            self.audio_projection = build_projection(config.projection, audio.dim, config.embed_dim)
+            self.text_encoder = cast("nn.Module", text)
+            self.text_projection = build_projection(config.projection, text.dim, config.embed_dim)
         self.logit_scale = nn.Parameter(torch.tensor(config.init_logit_scale))
         if config.init_logit_bias is None:
             self.register_buffer("logit_bias", torch.zeros(()), persistent=False)
         else:
             self.logit_bias = nn.Parameter(torch.tensor(config.init_logit_bias))
         self.mlp_heads = MlpHeads(config.embed_dim, config.init_logit_scale) if config.mlp_heads else None
+        self.decoder = None if config.decoder is None else _decoder(config.decoder, audio, config.audio.name)
         self._resolved = config.model_copy(
             update={
                 "audio": EncoderConfig(name=config.audio.name, options=audio.config.plain()),
-                "text": EncoderConfig(name=config.text.name, options=text.config.plain()),
+                "text": config.text and EncoderConfig(name=config.text.name, options=text_options),
+                "embed_dim": self.embed_dim,
             }
         )
 
@@ -89,13 +114,20 @@ class Clap(nn.Module):
         self, features: Float[Tensor, "batch views frames mels"], is_longer: Bool[Tensor, " batch"] | None = None
     ) -> Float[Tensor, "batch embed"]:
         """`audio_embeds`: unit vectors of log-mel features, float32."""
-        pooled = self.audio_encoder(features, is_longer).pooled
+        return self.project_audio(self.audio_encoder(features, is_longer).pooled)
+
+    def project_audio(self, pooled: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch embed"]:
+        """`audio_embeds`: unit vectors of what the audio encoder pooled, float32."""
         return _unit(self.audio_projection(pooled))
 
     def encode_text(
         self, input_ids: Int[Tensor, "batch tokens"], attention_mask: Int[Tensor, "batch tokens"]
     ) -> Float[Tensor, "batch embed"]:
-        """`text_embeds`: unit vectors of tokenised texts, float32."""
+        """`text_embeds`: unit vectors of tokenised texts, float32.
+
+        Raises:
+            ConfigError: if the model has no text tower.
+        """
         pooled = self.text_encoder(input_ids, attention_mask).pooled
         return _unit(self.text_projection(pooled))
 
@@ -107,7 +139,10 @@ class Clap(nn.Module):
         attention_mask: Int[Tensor, "batch tokens"],
     ) -> ClapOutput:
         """The embeddings of a batch of pairs, and what turns their cosines into logits."""
-        audio, text = self.encode_audio(features, is_longer), self.encode_text(input_ids, attention_mask)
+        return self.paired(self.encode_audio(features, is_longer), self.encode_text(input_ids, attention_mask))
+
+    def paired(self, audio: Float[Tensor, "batch embed"], text: Float[Tensor, "batch embed"]) -> ClapOutput:
+        """Embeddings that both towers gave, and what turns their cosines into logits."""
         return ClapOutput(
             audio_embeds=audio,
             text_embeds=text,
@@ -122,6 +157,15 @@ class Clap(nn.Module):
         self.logit_scale.clamp_(0, MAX_LOGIT_SCALE)
         if self.mlp_heads is not None:
             self.mlp_heads.logit_scale.clamp_(0, MAX_LOGIT_SCALE)
+
+    def without_decoder(self) -> Clap:
+        """The model as use needs it: the same towers, sharing every weight, and no decoder."""
+        if self.decoder is None:
+            return self
+        twin = copy.copy(self)  # holds the very modules in a table of its own
+        twin._modules = {**self._modules, "decoder": None}  # noqa: SLF001
+        twin._resolved = self._resolved.model_copy(update={"decoder": None})  # noqa: SLF001
+        return twin
 
     def resolved_config(self) -> ClapConfig:
         """The config with every option of both encoders: it builds the same model under any later defaults."""
@@ -156,6 +200,20 @@ class Clap(nn.Module):
                 f"the front-end makes {frames} frames of a window, but audio encoder {name!r} takes at most "
                 f"{encoder.max_frames}: set a shorter frontend.window_s or a longer frontend.mel.hop_length"
             )
+        if self.decoder is not None:
+            patches = patch_encoder(encoder, name, "a decoder")
+            self.decoder.check_grid(-(-frames // patches.patch_size) * patches.rows)
+
+
+class _NoText(nn.Module):
+    """Stands where a text encoder would, in a model of sound alone."""
+
+    def forward(self, *_: Tensor) -> NoReturn:
+        raise ConfigError(f"this model {NO_TEXT}")
+
+
+def _decoder(config: DecoderConfig, encoder: AudioEncoder, name: str) -> MaeDecoder:
+    return MaeDecoder(decoder_for(patch_encoder(encoder, name, "a decoder"), config))
 
 
 def _multiplier(log_scale: Float[Tensor, ""]) -> Float[Tensor, ""]:
@@ -163,9 +221,7 @@ def _multiplier(log_scale: Float[Tensor, ""]) -> Float[Tensor, ""]:
     return log_scale.float().clamp(max=MAX_LOGIT_SCALE).exp()
 
 
-def _through(
-    heads: MlpHeads, audio: Float[Tensor, "batch embed"], text: Float[Tensor, "batch embed"]
-) -> MlpOutput:
+def _through(heads: MlpHeads, audio: Float[Tensor, "batch embed"], text: Float[Tensor, "batch embed"]) -> MlpOutput:
     return MlpOutput(heads.audio(audio), heads.text(text), _multiplier(heads.logit_scale))
 
 

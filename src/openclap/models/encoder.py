@@ -1,4 +1,4 @@
-"""What an encoder must have: the two protocols that `Clap`, checkpoints and training rely on.
+"""What an encoder must have: the protocols that `Clap`, checkpoints and training rely on.
 
 An encoder is an `nn.Module` that registers a factory in `openclap.models.zoo`. Its `config` holds every option that the
 factory takes, so that `factory(**encoder.config.plain())` builds the same encoder again.
@@ -12,6 +12,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from openclap.config import Config
+from openclap.errors import ConfigError
+from openclap.models.layers.positions import Positions
 from openclap.types import EncoderOutput
 
 
@@ -44,6 +46,62 @@ class AudioEncoder(Protocol):
     ) -> EncoderOutput:
         """Tokens and pooled vectors of log-mel features; `is_longer` matters to encoders that fuse several views."""
         ...
+
+
+@runtime_checkable
+class PatchEncoder(AudioEncoder, Protocol):
+    """An audio encoder whose tokens are square patches and attend to each other, so that any of them may be left out.
+
+    A pooled vector is `pool(encode(embed(features)))`. Masked training drops tokens after `embed`, which then cost
+    nothing.
+    """
+
+    @property
+    def patch_size(self) -> int:
+        """Frames and mel bins of a patch."""
+
+    @property
+    def rows(self) -> int:
+        """Patches of one time; they stand one time after the other, from low to high mel bins within a time."""
+
+    @property
+    def leading(self) -> int:
+        """How many of the tokens that `encode` gives stand for no patch, and come first."""
+
+    @property
+    def position_kind(self) -> Positions:
+        """Which fixed positions the tokens have."""
+
+    def embed(self, features: Float[Tensor, "batch views frames mels"]) -> Float[Tensor, "batch patches dim"]:
+        """A token for every patch, with its position."""
+        ...
+
+    def encode(self, tokens: Float[Tensor, "batch kept dim"]) -> Float[Tensor, "batch encoded dim"]:
+        """What any of the tokens of `embed` become, in their order."""
+        ...
+
+    def pool(self, tokens: Float[Tensor, "batch encoded dim"]) -> Float[Tensor, "batch dim"]:
+        """One vector of what `encode` gave."""
+        ...
+
+
+def patch_encoder(encoder: object, name: str, purpose: str) -> PatchEncoder:
+    """The encoder itself, if any of its tokens may be left out.
+
+    Args:
+        encoder: an audio encoder.
+        name: its registered name.
+        purpose: what needs it, as "masked training".
+
+    Raises:
+        ConfigError: if it is another kind of encoder.
+    """
+    if not isinstance(encoder, PatchEncoder):
+        raise ConfigError(
+            f"{purpose} leaves tokens out, which audio encoder {name!r} cannot: set model.audio.name to a ViT "
+            "(vit-tiny, vit-small, vit-base, vit-large)"
+        )
+    return encoder
 
 
 @runtime_checkable

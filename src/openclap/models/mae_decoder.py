@@ -1,4 +1,4 @@
-"""The decoder of a masked autoencoder: from the tokens that were kept, the pixels of every patch.
+"""The decoder of a masked autoencoder: from the tokens that were kept, the values of every patch.
 
 Source: "Masked Autoencoders", arXiv 2111.06377, section 3, and AudioMAE, arXiv 2207.06405, section 3.3; written anew.
 """
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from openclap.config import Config
 from openclap.errors import ConfigError
+from openclap.models.encoder import PatchEncoder
 from openclap.models.layers.cosine_window import CosineWindowBlock
 from openclap.models.layers.positions import Positions, PositionTable
 from openclap.models.layers.vit_block import LAYER_NORM_EPS, VitBlock, initialise
@@ -21,17 +22,35 @@ from openclap.models.layers.vit_block import LAYER_NORM_EPS, VitBlock, initialis
 _WINDOW, _SHIFT = 4, 2
 
 
-class MaeDecoderConfig(Config):
-    """A decoder; the defaults are those that AudioMAE was pre-trained with, and `depth` 8 of "global" blocks is MAE's.
+class DecoderConfig(Config):
+    """What is free to choose of a decoder, whatever the encoder.
+
+    The defaults are those that AudioMAE was pre-trained with; `depth` 8 of "global" blocks is MAE's.
 
     Attributes:
-        encoder_dim: width of the encoder's tokens.
-        dim: width of the decoder's.
+        dim: width of the decoder's tokens.
         depth: blocks.
         heads: attention heads.
         mlp_ratio: hidden width of the blocks' perceptrons, in `dim`s.
         blocks: "windows" for Swin V2 blocks of 4×4 tokens, every second one shifted by 2 through time; "global" for
             attention of all tokens to all.
+        target: what it learns to predict: the "raw" values of a patch, or its "normalised" ones, of mean 0 and
+            variance 1 (MAE, section 4.1), which say what the patch is like and not how loud it is.
+    """
+
+    dim: int = Field(default=512, gt=0)
+    depth: int = Field(default=16, gt=0)
+    heads: int = Field(default=16, gt=0)
+    mlp_ratio: float = Field(default=4.0, gt=0)
+    blocks: Literal["windows", "global"] = "windows"
+    target: Literal["normalised", "raw"] = "normalised"
+
+
+class MaeDecoderConfig(DecoderConfig):
+    """A decoder of one encoder.
+
+    Attributes:
+        encoder_dim: width of the encoder's tokens.
         patch_pixels: values of a patch.
         rows: tokens of one time.
         positions: which fixed positions, as in the encoder.
@@ -39,11 +58,6 @@ class MaeDecoderConfig(Config):
     """
 
     encoder_dim: int = Field(gt=0)
-    dim: int = Field(default=512, gt=0)
-    depth: int = Field(default=16, gt=0)
-    heads: int = Field(default=16, gt=0)
-    mlp_ratio: float = Field(default=4.0, gt=0)
-    blocks: Literal["windows", "global"] = "windows"
     patch_pixels: int = Field(default=256, gt=0)
     rows: int = Field(default=8, gt=0)
     positions: Positions = "grid"
@@ -60,8 +74,20 @@ class MaeDecoderConfig(Config):
         return self
 
 
+def decoder_for(encoder: PatchEncoder, config: DecoderConfig) -> MaeDecoderConfig:
+    """A decoder's config with all that the encoder decides."""
+    return MaeDecoderConfig(
+        **{name: getattr(config, name) for name in DecoderConfig.model_fields},
+        encoder_dim=encoder.dim,
+        patch_pixels=encoder.patch_size**2,
+        rows=encoder.rows,
+        positions=encoder.position_kind,
+        cls_token=encoder.leading > 0,
+    )
+
+
 class MaeDecoder(nn.Module):
-    """Kept tokens of an encoder to the pixels of all patches.
+    """Kept tokens of an encoder to the values of all patches.
 
     Args:
         config: the geometry; the weights start random, as MAE's do.
@@ -82,7 +108,7 @@ class MaeDecoder(nn.Module):
     def forward(
         self, tokens: Float[Tensor, "batch kept wide"], restore_ids: Int[Tensor, "batch patches"]
     ) -> Float[Tensor, "batch patches {self.config.patch_pixels}"]:
-        """The pixels of every patch, in the order of the grid.
+        """What is predicted of every patch (`DecoderConfig.target`), in the order of the grid.
 
         Args:
             tokens: what the encoder gave, its CLS token first if the config says so.
@@ -93,7 +119,7 @@ class MaeDecoder(nn.Module):
             ConfigError: if the grid cannot be cut into windows.
         """
         count, leading = restore_ids.shape[1], int(self.config.cls_token)
-        self._check_grid(count)
+        self.check_grid(count)
         embedded = self.embed(tokens)
         masked = self.mask_token.expand(len(tokens), count + leading - tokens.shape[1], -1)
         shuffled = torch.cat([embedded[:, leading:], masked.to(embedded.dtype)], dim=1)
@@ -105,13 +131,50 @@ class MaeDecoder(nn.Module):
         pixels: Tensor = self.predict(self.norm(grid[:, -count:]))
         return pixels
 
-    def _check_grid(self, count: int) -> None:
+    def targets(self, patches: Float[Tensor, "batch patches pixels"]) -> Float[Tensor, "batch patches pixels"]:
+        """What it should predict of patches; in float32, and without a gradient."""
+        patches = patches.detach().float()
+        if self.config.target == "raw":
+            return patches
+        mean, spread = _spread(patches)
+        return (patches - mean) / spread
+
+    def pixels(
+        self, predicted: Float[Tensor, "batch patches pixels"], patches: Float[Tensor, "batch patches pixels"]
+    ) -> Float[Tensor, "batch patches pixels"]:
+        """The values that a prediction stands for.
+
+        A normalised prediction says nothing of a patch's mean and spread: those of the true patch are put in.
+
+        Args:
+            predicted: what `forward` gave.
+            patches: the true ones.
+        """
+        if self.config.target == "raw":
+            return predicted.float()
+        mean, spread = _spread(patches.float())
+        return predicted.float() * spread + mean
+
+    def check_grid(self, count: int) -> None:
+        """Make sure that a clip of so many patches can be decoded.
+
+        Raises:
+            ConfigError: if the grid cannot be cut into windows.
+        """
         whole = self.config.rows * (_WINDOW if self.config.blocks == "windows" else 1)
         if count % whole:
             raise ConfigError(
                 f"there are {count} patches, but this decoder takes multiples of {whole} ({self.config.rows} rows, "
                 f"{whole // self.config.rows} column(s) at a time): choose another window_s, or 'global' blocks"
             )
+
+
+def _spread(
+    patches: Float[Tensor, "batch patches pixels"],
+) -> tuple[Float[Tensor, "batch patches 1"], Float[Tensor, "batch patches 1"]]:
+    """Each patch's mean and standard deviation, unbiased and with 1e-6 beneath the root, as MAE has it."""
+    variance, mean = torch.var_mean(patches, dim=-1, keepdim=True)
+    return mean, (variance + 1e-6).sqrt()
 
 
 def _block(config: MaeDecoderConfig, index: int) -> nn.Module:

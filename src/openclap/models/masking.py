@@ -50,6 +50,11 @@ class MaskingConfig(Config):
             raise ValueError(f"time_ratio and mel_ratio belong to kind '2d', but kind is {self.kind!r}")
         return self
 
+    @property
+    def removes(self) -> bool:
+        """Whether anything is removed; of any clip at least one token then is."""
+        return self.ratio > 0 or self.time_ratio > 0 or self.mel_ratio > 0
+
     def kept(self, tokens: int, rows: int) -> int:
         """How many of a clip's tokens are kept.
 

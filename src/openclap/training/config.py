@@ -28,7 +28,7 @@ class RunConfig(Config):
         seed: of the first weights, of the order of clips, and of all chance inside a step.
         data: clips to train and validate on, and how they are loaded.
         frontend: sound to features.
-        model: the two towers.
+        model: the two towers; `model.text` is null in a run on sound alone (objective "mae").
         tokenizer: lengths and padding.
         vocab_size: of the tokenizer that is learnt from the training captions; a pretrained text encoder, or `init`,
             brings its own.
@@ -66,7 +66,9 @@ class RunConfig(Config):
             raise ValueError("init brings its own text encoder: set init or text_init, not both")
         if self.init is not None and self.audio_init is not None:
             raise ValueError("init brings its own audio encoder: set init or audio_init, not both")
-        if self.text_init is not None and self.model.text.options:
+        if self.text_init is not None and self.model.text is None:
+            raise ValueError("text_init brings a text encoder, but model.text is null: set model.text.name to 'hf'")
+        if self.text_init is not None and self.model.text is not None and self.model.text.options:
             raise ValueError("text_init brings its own text encoder: leave model.text.options out")
         if self.trainer.text_cache_bytes and not self.optim.text_encoder.frozen:
             raise ValueError(

@@ -69,6 +69,7 @@ def build_trainer(
     model, frontend = bundle.model.to(device), bundle.frontend.to(device)
     optimizer = build_optimizer(model, config.optim)
     objective = build_objective(config.objective)
+    objective.check(model)
     room = config.trainer.text_cache_bytes
     step = TrainStep(
         model,
@@ -81,7 +82,8 @@ def build_trainer(
         seed=config.seed,
         text_cache=PooledTextCache(model.text_encoder, room) if room else None,
     )
-    loader = PairLoader(train.examples, frontend, bundle.tokenizer, config.data, config.seed)
+    tokenizer = bundle.tokenizer if objective.reads_text else None
+    loader = PairLoader(train.examples, frontend, tokenizer, config.data, config.seed)
     steps_per_epoch = loader.steps_per_epoch / config.trainer.accumulate
     directory = RunDirectory(out, config, data_digest(train, validation))
     parameters = list(model.parameters())
@@ -105,7 +107,7 @@ def build_trainer(
         step=step,
         validate=partial(validate, model, frontend, objective, device=device, precision=precision),
         train=loader,
-        validation=None if validation is None else _validation_loader(validation, bundle, config),
+        validation=None if validation is None else _validation_loader(validation, frontend, tokenizer, config),
         directory=directory,
         hooks=[*_own_hooks(config, directory), *hooks],
         evaluate=evaluate,
@@ -132,12 +134,14 @@ def build_bundle(config: RunConfig, train: Manifest) -> Bundle:
 def _from_parts(config: RunConfig, train: Manifest) -> Bundle:
     written = None if config.text_init is None else load_text(config.text_init, config.tokenizer)
     heard = None if config.audio_init is None else load_audio(config.audio_init)
-    if written is None:
+    tokenizer: Tokenizer | None = None
+    text = config.model.text
+    if written is not None:
+        tokenizer, text = written.tokenizer, written.encoder
+    elif text is not None:
         captions = (caption for example in train.examples for caption in all_captions(example, config.data.captions))
         tokenizer = Tokenizer.train(captions, config.vocab_size, config.tokenizer)
-        text = _with_vocabulary(config.model.text, tokenizer)
-    else:
-        tokenizer, text = written.tokenizer, written.encoder
+        text = _with_vocabulary(text, tokenizer)
     audio = config.model.audio if heard is None else merge_audio(heard, config.model.audio)
     model = Clap(config.model.model_copy(update={"audio": audio, "text": text}))
     if written is not None:
@@ -157,11 +161,15 @@ def _with_vocabulary(text: EncoderConfig, tokenizer: Tokenizer) -> EncoderConfig
 def _from_bundle(config: RunConfig, init: str) -> Bundle:
     start = load(init)
     _check_same("frontend", config.frontend.plain(), start.config.frontend.plain(), init)
-    _check_same("tokenizer", config.tokenizer.plain(), start.config.tokenizer.plain(), init)
     ours, theirs = config.model.plain(), start.config.model.plain()
+    if config.model.text is None:
+        ours["embed_dim"] = theirs["embed_dim"]  # the encoder's, whatever the run says
+    else:
+        _check_same("tokenizer", config.tokenizer.plain(), start.config.tokenizer.plain(), init)
     for tower in ("audio", "text"):  # the bundle's options are complete; the run's are those that someone set
-        given = ours[tower]["options"]
-        theirs[tower]["options"] = {key: theirs[tower]["options"].get(key) for key in given}
+        if ours[tower] is not None and theirs[tower] is not None:
+            given = ours[tower]["options"]
+            theirs[tower]["options"] = {key: theirs[tower]["options"].get(key) for key in given}
     _check_same("model", ours, theirs, init)
     return _bundle(config, start.model, start.tokenizer)
 
@@ -176,20 +184,22 @@ def _check_same(part: str, ours: Mapping[str, object], theirs: Mapping[str, obje
         )
 
 
-def _bundle(config: RunConfig, model: Clap, tokenizer: Tokenizer) -> Bundle:
+def _bundle(config: RunConfig, model: Clap, tokenizer: Tokenizer | None) -> Bundle:
     described = BundleConfig(
         name=config.name,
         model=model.resolved_config(),
         frontend=config.frontend,
-        tokenizer=tokenizer.config,
+        tokenizer=config.tokenizer if tokenizer is None else tokenizer.config,
     )
     return Bundle(model, Frontend(config.frontend), tokenizer, described)
 
 
-def _validation_loader(validation: Manifest, bundle: Bundle, config: RunConfig) -> PairLoader:
+def _validation_loader(
+    validation: Manifest, frontend: Frontend, tokenizer: Tokenizer | None, config: RunConfig
+) -> PairLoader:
     """The same batches at every validation, of clips cut where they are cut in use."""
     data = config.data.model_copy(update={"random_crop": False})
-    return PairLoader(validation.examples, bundle.frontend, bundle.tokenizer, data, config.seed)
+    return PairLoader(validation.examples, frontend, tokenizer, data, config.seed)
 
 
 def _own_hooks(config: RunConfig, directory: RunDirectory) -> list[Hook]:

@@ -17,14 +17,15 @@ from openclap.audio.frontend import FrontendConfig
 from openclap.checkpoints.adapter import Source, adapters
 from openclap.checkpoints.huggingface_config import read_frontend, read_model, write_frontend, write_model
 from openclap.checkpoints.huggingface_names import TEXT_SCALE, clap_fixed, clap_pairs
-from openclap.checkpoints.laion_towers import hf_config
 from openclap.checkpoints.names import to_ours, to_theirs
 from openclap.checkpoints.native import Bundle, BundleConfig, make_bundle
 from openclap.checkpoints.source import read_json
+from openclap.checkpoints.text_names import hf_config
 from openclap.checkpoints.tokenizer_files import find_tokenizer, has_tokenizer, write_tokenizer
 from openclap.checkpoints.weights import put_weights, write_tensors
 from openclap.errors import CheckpointError, ConfigError
 from openclap.models.audio.htsat import Htsat, HtsatConfig
+from openclap.models.clap import EncoderConfig
 from openclap.models.text.hf import HfTextEncoder
 from openclap.text.tokenizer import Tokenizer, TokenizerConfig
 
@@ -49,7 +50,7 @@ class HuggingFaceAdapter:
             frontend = _read_extractor(source.path)
         except (CheckpointError, ConfigError) as error:
             raise CheckpointError(f"{source.path}: {error}") from error
-        audio, hf = HtsatConfig.read(config.audio.options), config.text.options["hf"]
+        audio, hf = HtsatConfig.read(config.audio.options), cast("EncoderConfig", config.text).options["hf"]
         pairs = clap_pairs(audio, hf["num_hidden_layers"])
         fixed = clap_fixed(audio, hf["max_position_embeddings"])
         ours, unused = to_ours(source.weights(), pairs, fixed, [TEXT_SCALE], source.path)
@@ -81,16 +82,17 @@ class HuggingFaceAdapter:
             )
         config = write_model(bundle.model.resolved_config(), encoder.config, hf_config(text))
         extractor = write_frontend(bundle.frontend.config)
-        if bundle.tokenizer.config.append:
+        tokenizer = bundle.text.tokenizer
+        if tokenizer.config.append:
             raise CheckpointError(
-                f"tokenizer.append is {bundle.tokenizer.config.append!r}, and a ClapProcessor puts nothing after a text"
+                f"tokenizer.append is {tokenizer.config.append!r}, and a ClapProcessor puts nothing after a text"
             )
         theirs = _theirs(bundle, encoder.config, config)
         with written_whole(path) as fresh:
             _write_json(config, fresh / "config.json")
             _write_json(extractor, fresh / _EXTRACTOR_FILE)
             write_tensors(theirs, fresh / "model.safetensors")
-            write_tokenizer(bundle.tokenizer, fresh, bundle.tokenizer.config.max_length)
+            write_tokenizer(tokenizer, fresh, tokenizer.config.max_length)
 
 
 def _theirs(bundle: Bundle, audio: HtsatConfig, config: dict[str, Any]) -> dict[str, Tensor]:

@@ -19,11 +19,11 @@ from openclap.audio.frontend import FRONTEND_PRESETS, FrontendConfig
 from openclap.checkpoints.adapter import Source, adapters
 from openclap.checkpoints.differences import differences
 from openclap.checkpoints.htsat_names import htsat_fixed, htsat_heads, htsat_pairs, read_htsat_config
-from openclap.checkpoints.laion_towers import hf_config
 from openclap.checkpoints.msclap_text import TEXT_KINDS, TextKind, text_kind
 from openclap.checkpoints.names import Fixed, Pair, linear, same, to_ours, to_theirs
 from openclap.checkpoints.native import Bundle, BundleConfig, make_bundle
 from openclap.checkpoints.pann_names import pann_heads, pann_pairs, read_pann_config
+from openclap.checkpoints.text_names import hf_config
 from openclap.checkpoints.tokenizer_files import find_tokenizer
 from openclap.checkpoints.torchlibrosa import torchlibrosa_buffers
 from openclap.checkpoints.weights import put_weights
@@ -94,7 +94,7 @@ class MsClapFormat:
         if path.is_dir():
             raise CheckpointError(f"{path} is a directory; an MS-CLAP checkpoint is a file: give a name with .pth")
         described = bundle.model.resolved_config()
-        audio, kind = _audio_of(bundle.model, path), _kind_of(described.text, path)
+        audio, kind = _audio_of(bundle.model, path), _kind_of(bundle.text.encoder, path)
         hf = hf_config(cast("HfTextEncoder", bundle.model.text_encoder))
         tensors = to_theirs(bundle.model.state_dict(), _pairs(audio, kind, hf), audio.fixed)
         # What its code would build from this file, which says sizes alone.
@@ -110,7 +110,7 @@ class MsClapFormat:
             "audio": described.audio.options,
             "text": hf,
             "frontend": bundle.frontend.config.plain(),
-            "tokenizer": bundle.tokenizer.config.plain(),
+            "tokenizer": bundle.text.tokenizer.config.plain(),
         }
         wrong = differences(here, there, ignoring=_OF_TRAINING)
         if wrong:

@@ -90,6 +90,8 @@ class Vit(nn.Module):
         self.n_mels: int | None = config.n_mels
         self.max_frames: int | None = None
         self.views = 1
+        self.patch_size, self.rows = config.patch_size, config.rows
+        self.position_kind: Positions = config.positions
         self.patch_embed = nn.Linear(config.patch_size**2, config.dim)
         self.cls_token = nn.Parameter(torch.empty(1, 1, config.dim)) if config.cls_token else None
         rise = config.drop_path / max(config.depth - 1, 1)

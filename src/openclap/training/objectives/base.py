@@ -18,11 +18,25 @@ from openclap.errors import ConfigError
 from openclap.losses.base import PairLoss, losses
 from openclap.models.clap import Clap
 from openclap.registry import Registry
-from openclap.types import PairBatch
+from openclap.types import PairBatch, TextBatch
 
 
 class Objective(Protocol):
-    """A batch to what is minimised."""
+    """A batch to what is minimised.
+
+    Attributes:
+        reads_text: whether batches must have texts; clips need no captions where nobody reads them.
+    """
+
+    reads_text: bool
+
+    def check(self, model: Clap) -> None:
+        """Make sure that this objective can train a model.
+
+        Raises:
+            ConfigError: if it cannot; says what to set.
+        """
+        ...
 
     def __call__(
         self, model: Clap, features: Float[Tensor, "batch views frames mels"], batch: PairBatch
@@ -42,7 +56,8 @@ class ObjectiveConfig(Config):
 
     Attributes:
         name: a registered objective.
-        loss: the registered loss between audio and text embeddings, "infonce" or "siglip".
+        loss: the registered loss between audio and text embeddings, "infonce" or "siglip"; "mae" has no texts, and
+            does not read it.
         options: what the objective takes besides.
     """
 
@@ -61,7 +76,7 @@ def build_objective(config: ObjectiveConfig) -> Objective:
 
     Raises:
         UnknownNameError: if the objective or its loss is not registered.
-        ConfigError: if the objective does not take an option.
+        ConfigError: if the objective does not take an option, or not its value.
     """
     factory = objectives.get(config.name)
     loss: PairLoss = losses.get(config.loss)
@@ -69,3 +84,26 @@ def build_objective(config: ObjectiveConfig) -> Objective:
         return factory(loss, **config.options)
     except TypeError as error:
         raise ConfigError(f"objective.options do not fit the objective {config.name!r}: {error}") from error
+
+
+def texts_of(batch: PairBatch) -> TextBatch:
+    """The texts of a batch, for an objective that reads them.
+
+    Raises:
+        ConfigError: if it has none.
+    """
+    if batch.text is None:
+        raise ConfigError(
+            "this objective reads texts, but the batch has none: take the objective 'mae' for sound alone"
+        )
+    return batch.text
+
+
+def check_text(model: Clap, name: str) -> None:
+    """Make sure that a model has a text tower for the objective of this name.
+
+    Raises:
+        ConfigError: if it has none.
+    """
+    if not model.has_text:
+        raise ConfigError(f"objective {name!r} needs a text tower, but model.text is null: name one, or set text_init")

@@ -9,8 +9,8 @@ from torch import Tensor
 from openclap.losses.base import PairLoss
 from openclap.models.clap import Clap
 from openclap.training.metrics import in_batch_accuracy
-from openclap.training.objectives.base import objectives
-from openclap.types import PairBatch
+from openclap.training.objectives.base import check_text, objectives, texts_of
+from openclap.types import ClapOutput, PairBatch
 
 
 @objectives.register("contrastive")
@@ -26,18 +26,28 @@ class ContrastiveObjective:
 
     def __init__(self, loss: PairLoss) -> None:
         self.loss = loss
+        self.reads_text = True
+
+    def check(self, model: Clap) -> None:
+        """Make sure that there is a text tower."""
+        check_text(model, "contrastive")
 
     def __call__(
         self, model: Clap, features: Float[Tensor, "batch views frames mels"], batch: PairBatch
     ) -> dict[str, Tensor]:
         """The loss, in-batch accuracies both ways, and in training the logit scale."""
-        output = model(features, batch.audio.is_longer, batch.text.input_ids, batch.text.attention_mask)
-        with torch.autocast(features.device.type, enabled=False):  # the logits' matrix product stays in float32
+        text = texts_of(batch)
+        output = model(features, batch.audio.is_longer, text.input_ids, text.attention_mask)
+        parts = self.compare(output, batch)
+        if model.training:  # for validation it is not a measure of anything
+            parts["logit_scale"] = output.logit_scale.detach()
+        return parts
+
+    def compare(self, output: ClapOutput, batch: PairBatch) -> dict[str, Tensor]:
+        """The loss of embeddings, and in-batch accuracies both ways."""
+        with torch.autocast(output.audio_embeds.device.type, enabled=False):  # the logits' product stays in float32
             loss = self.loss(output, batch.caption_group)
             audio_to_text, text_to_audio = in_batch_accuracy(
                 output.audio_embeds, output.text_embeds, batch.caption_group
             )
-        parts = {"loss": loss, "audio_to_text_accuracy": audio_to_text, "text_to_audio_accuracy": text_to_audio}
-        if model.training:  # for validation it is not a measure of anything
-            parts["logit_scale"] = output.logit_scale.detach()
-        return parts
+        return {"loss": loss, "audio_to_text_accuracy": audio_to_text, "text_to_audio_accuracy": text_to_audio}
