@@ -1,21 +1,27 @@
 """How many clips a second go from file to vector, and how many captions, beside transformers and laion-clap?
 
-    python benchmarks/embed.py [--peers PYTHON --peers-code FOLDER] [--threads 2] [--batch 1 8 32] [--rounds 5]
-                               [--memory default kept huge-pages] [--json FILE] [--markdown]
+    python benchmarks/embed.py [--peers PYTHON --peers-code FOLDER] [--models htsat-tiny pann-cnn14]
+                               [--precisions fp32 int8] [--batch 1 8 32] [--rounds 5] [--threads 2] [--device cpu]
+                               [--memory default kept huge-pages] [--real FOLDER] [--json FILE] [--markdown]
 
 Clips are 10 s WAV files at 48 kHz, captions are AudioCaps's where they lie beside the checkout; models are HTSAT-tiny
-with RoBERTa-base, float32, random weights. PYTHON is the interpreter of an environment with both peers and FOLDER holds
-the code that builds their models; without them only openclap is timed.
+and CNN14 with RoBERTa-base, random weights. PYTHON is the interpreter of an environment with both peers and FOLDER
+holds the code that builds their models; without them only openclap is timed. With `--device cuda` all models are on the
+GPU, and so is openclap's log-mel.
 
 Every system has a process of its own (`embed_systems.py`), with the same threads, files, batch and settings of the C
 library's memory. Rounds take turns, so what else the machine does falls on all: trust the ratios, which are medians of
-each round's. "Kept" memory is freed memory that is not given back to the system, so it need not be paged in again.
+each round's, to the best of the peers in that round. "Kept" memory is freed memory that is not given back to the
+system, so it need not be paged in again. Precisions are compared by the cosine of their vectors to "fp32": of real clips of all
+kinds (`--real`) and of the captions. "Centred" is the cosine after the mean vector of all clips was taken from each,
+which leaves what tells clips apart: with random weights all vectors lie close together.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import json
 import os
 import platform
@@ -31,7 +37,10 @@ import numpy as np
 import soundfile
 
 HERE = Path(__file__).resolve().parent
-CAPTIONS = HERE.parents[1] / "shared" / "data" / "captions" / "audiocaps_test.csv"
+DATA = HERE.parents[1] / "shared" / "data"
+CAPTIONS = DATA / "captions" / "audiocaps_test.csv"
+PEERS = {"htsat-tiny": ("transformers", "laion-clap"), "pann-cnn14": ("laion-clap",)}
+REAL = {".ogg", ".flac", ".wav", ".opus", ".mp3"}
 RATE_HZ, SECONDS = 48_000, 10
 CLIPS = {1: 8, 8: 16, 32: 32}  # how many a round embeds, by batch
 MEMORY = {
@@ -44,9 +53,10 @@ MEMORY = {
 class Worker:
     """One system in a process of its own."""
 
-    def __init__(self, name: str, python: str, folder: Path, code: str | None, settings: dict[str, str]) -> None:
-        self.name = name
-        command = [python, str(HERE / "embed_systems.py"), name, str(folder), *([code] if code else [])]
+    def __init__(self, name: str, args: argparse.Namespace, model: str, folder: Path, settings: dict[str, str]) -> None:
+        self.name, self.is_peer = name, not name.startswith("openclap")
+        command = [args.peers if self.is_peer else sys.executable, str(HERE / "embed_systems.py"), name, model]
+        command += [str(folder), args.device, *([args.peers_code] if self.is_peer else [])]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -57,7 +67,7 @@ class Worker:
         )
         self.versions = self._hear()
 
-    def ask(self, do: str, items: list[str], batch: int) -> dict[str, float]:
+    def ask(self, do: str, items: list[str], batch: int) -> dict[str, Any]:
         """Have the system do something, and get what it took."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"do": do, "items": items, "batch": batch}) + "\n")
@@ -99,18 +109,24 @@ def read_captions(count: int) -> list[str]:
     return [" ".join(generator.choice(words, generator.integers(3, 9))) for _ in range(count)]
 
 
-def start(args: argparse.Namespace, folder: Path, settings: dict[str, str]) -> list[Worker]:
-    """The systems' processes; openclap first in the list, but started last, when a peer has written the tokenizer."""
-    settings = settings | {name: str(args.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "THREADS")}
+def read_real(folder: Path, count: int) -> list[str]:
+    """Real clips, evenly from all that are there."""
+    found = sorted(str(path) for path in folder.rglob("*") if path.suffix.lower() in REAL)
+    return found[:: max(1, len(found) // count)][:count]
+
+
+def start(args: argparse.Namespace, model: str, folder: Path, memory: str) -> list[Worker]:
+    """The systems' processes; openclap's first in the list, but started last, when a peer has written the tokenizer."""
+    settings = MEMORY[memory] | {name: str(args.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "THREADS")}
     settings["OMP_WAIT_POLICY"] = "PASSIVE"  # a system that waits for its turn must not keep the cores busy
     peers = []
     if args.peers:
-        peers = [Worker(n, args.peers, folder, args.peers_code, settings) for n in ("transformers", "laion-clap")]
-    else:
+        peers = [Worker(name, args, model, folder, settings) for name in PEERS[model]]
+    elif not (folder / "tokenizer.json").exists():
         from openclap.text.tokenizer import Tokenizer
 
         Tokenizer.train(read_captions(5000), 3000).save(folder)
-    return [Worker("openclap", sys.executable, folder, None, settings), *peers]
+    return [*(Worker(f"openclap-{precision}", args, model, folder, settings) for precision in args.precisions), *peers]
 
 
 def measure(workers: list[Worker], do: str, items: list[str], batch: int, rounds: int) -> list[dict[str, Any]]:
@@ -118,68 +134,110 @@ def measure(workers: list[Worker], do: str, items: list[str], batch: int, rounds
     answers: dict[str, list[dict[str, float]]] = {worker.name: [] for worker in workers}
     for number in range(rounds + 1):
         for worker in workers[number % len(workers) :] + workers[: number % len(workers)]:
-            answer = worker.ask(do, items, batch)
+            answer = worker.ask(do, items if number else items[: 2 * batch], batch)
             if number:  # the first warms up
                 answers[worker.name].append(answer)
+    peers = [worker.name for worker in workers if worker.is_peer]
     rows = []
     for worker in workers:
         mine = answers[worker.name]
-        ratios = [a["seconds"] / b["seconds"] for a, b in zip(mine, answers[workers[0].name], strict=True)]
-        rows.append(
-            {
-                "system": worker.name,
-                "per_second": round(len(items) / statistics.median(a["seconds"] for a in mine), 2),
-                "openclap_is_faster_by": round(statistics.median(ratios), 2),
-                "page_faults_each": round(statistics.median(a["page_faults"] for a in mine) / len(items)),
-                "peak_rss_mb": round(mine[-1]["peak_rss_mb"]),
-            }
-        )
+        row = {
+            "system": worker.name,
+            "per_second": round(len(items) / statistics.median(a["seconds"] for a in mine), 2),
+            "page_faults_each": round(statistics.median(a["page_faults"] for a in mine) / len(items)),
+            "peak_rss_mb": round(mine[-1]["peak_rss_mb"]),
+        }
+        if peers:
+            best = [min(answers[peer][number]["seconds"] for peer in peers) for number in range(rounds)]
+            ratios = [peer / own["seconds"] for peer, own in zip(best, mine, strict=True)]
+            row["times_best_peer"] = round(statistics.median(ratios), 2)
+        rows.append(row)
     return rows
 
 
-def run(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """All rows: for every memory setting, clips at each batch with the front-end's share, and captions."""
-    results: list[dict[str, Any]] = []
+def compare(workers: list[Worker], do: str, items: list[str]) -> list[dict[str, Any]]:
+    """One row for every precision after the first: cosines of its vectors to the first's."""
+    exact, *others = [worker for worker in workers if not worker.is_peer]
+    if not others:
+        return []
+    vectors = {
+        worker.name: np.load(worker.ask(do, items, 32)["path"]).astype(np.float64) for worker in (exact, *others)
+    }
+    centre = vectors[exact.name].mean(axis=0)
+    rows = []
+    for worker in others:
+        row: dict[str, Any] = {"system": worker.name, "items": len(items)}
+        for name, middle in (("cosine", 0.0), ("centred", centre)):
+            a, b = vectors[exact.name] - middle, vectors[worker.name] - middle
+            found = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+            row |= {f"{name}_mean": round(float(found.mean()), 6), f"{name}_least": round(float(found.min()), 6)}
+        rows.append(row)
+    return rows
+
+
+def run(args: argparse.Namespace) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of speed, for every memory setting and model: clips at each batch, and captions. And rows of cosines."""
+    speeds: list[dict[str, Any]] = []
+    cosines: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         clips, captions = write_clips(folder, max(CLIPS.get(b, b) for b in args.batch)), read_captions(args.captions)
-        for memory in args.memory:
-            workers = start(args, folder, MEMORY[memory])
+        real = read_real(args.real, args.real_clips)
+        for memory, model in itertools.product(args.memory, args.models):
+            workers = start(args, model, folder, memory)
+            about = {"memory": memory, "model": model}
             for batch in args.batch:
                 files = clips[: CLIPS.get(batch, batch)]
                 rows = measure(workers, "audio", files, batch, args.rounds)
-                fronts = measure(workers, "frontend", files, batch, 3)
+                fronts = measure(workers, "frontend", files, batch, 1)
                 for row, front in zip(rows, fronts, strict=True):
                     row["frontend_share"] = round(row["per_second"] / front["per_second"], 3)
-                results += [{"memory": memory, "what": "clips", "batch": batch, **row} for row in rows]
-            rows = measure(workers, "text", captions, args.text_batch, min(args.rounds, 3))
-            results += [{"memory": memory, "what": "captions", "batch": args.text_batch, **row} for row in rows]
+                speeds += [{**about, "what": "clips", "batch": batch, **row} for row in rows]
+            if model == args.models[0]:  # the text model is the same in all
+                rows = measure(workers, "text", captions, args.text_batch, min(args.rounds, 2))
+                speeds += [{**about, "what": "captions", "batch": args.text_batch, **row} for row in rows]
+                found = compare(workers, "texts", captions)
+                cosines += [{"model": "roberta-base", "what": "captions", **row} for row in found]
+            if real:
+                cosines += [{"model": model, "what": "real clips", **row} for row in compare(workers, "vectors", real)]
             for worker in workers:
                 worker.end()
-    return results
+    return speeds, cosines
 
 
-def table(results: list[dict[str, Any]]) -> str:
-    """The results as a Markdown table."""
-    heads = ["memory", "what", "batch", "system", "a second", "openclap ×", "front-end", "faults each", "peak MB"]
-    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    for r in results:
-        share = f"{r['frontend_share']:.0%}" if "frontend_share" in r else ""
-        cells = [r["memory"], r["what"], r["batch"], r["system"], r["per_second"], r["openclap_is_faster_by"], share]
-        lines.append("| " + " | ".join(map(str, [*cells, r["page_faults_each"], r["peak_rss_mb"]])) + " |")
+def table(rows: list[dict[str, Any]], columns: dict[str, str]) -> str:
+    """Rows as a Markdown table: keys and heads of its columns."""
+    lines = ["| " + " | ".join(columns.values()) + " |", "|" + "---|" * len(columns)]
+    lines += ["| " + " | ".join(str(row.get(key, "")) for key in columns) + " |" for row in rows]
     return "\n".join(lines)
+
+
+SPEEDS = {
+    "memory": "memory", "model": "model", "what": "what", "batch": "batch", "system": "system", "per_second": "a second",
+    "times_best_peer": "× best peer", "frontend_share": "front-end", "page_faults_each": "faults each",
+    "peak_rss_mb": "peak MB",
+}  # fmt: skip
+COSINES = {
+    "model": "model", "what": "what", "items": "number", "system": "system", "cosine_mean": "mean cosine",
+    "cosine_least": "least", "centred_mean": "mean, centred", "centred_least": "least, centred",
+}  # fmt: skip
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", metavar="PYTHON")
     parser.add_argument("--peers-code", metavar="FOLDER", default=str(HERE.parents[1] / "shared" / "peers"))
+    parser.add_argument("--models", nargs="+", choices=list(PEERS), default=list(PEERS))
+    parser.add_argument("--precisions", nargs="+", choices=["fp32", "bf16", "int8"], default=["fp32", "int8"])
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 8, 32])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--captions", type=int, default=512)
     parser.add_argument("--text-batch", type=int, default=32)
-    parser.add_argument("--memory", nargs="+", choices=list(MEMORY), default=["default", "kept"])
+    parser.add_argument("--memory", nargs="+", choices=list(MEMORY), default=["default"])
+    parser.add_argument("--real", type=Path, metavar="FOLDER", default=DATA / "starter" / "audio")
+    parser.add_argument("--real-clips", type=int, default=64)
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--markdown", action="store_true", help="print nothing but the table")
     return parser.parse_args()
@@ -187,20 +245,25 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     args = parse()
-    results = run(args)
+    speeds, cosines = run(args)
     about = {
         "date": datetime.now(UTC).date().isoformat(),
         "python": platform.python_version(),
         "machine": platform.machine(),
+        "device": args.device,
         "cores": os.cpu_count(),
         "threads": args.threads,
+        "rounds": args.rounds,
         "clip_s": SECONDS,
     }
     if args.json:
-        args.json.write_text(json.dumps({"about": about, "results": results}, indent=2) + "\n")
+        results = {"about": about, "speeds": speeds, "cosines": cosines}
+        args.json.write_text(json.dumps(results, indent=2) + "\n")
     if not args.markdown:
         print(", ".join(f"{key} {value}" for key, value in about.items()), end="\n\n")
-    print(table(results))
+    print(table(speeds, SPEEDS))
+    if cosines:
+        print("\n" + table(cosines, COSINES))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""A model rebuilt for use on a CPU: the same numbers, from weights laid out as the kernels read them.
+"""A model rebuilt for use on a CPU: the same numbers, from weights laid out as the matrix kernels read them.
 
-Training needs plain weights; use does not. Here linear maps and convolutions get their weights in oneDNN's blocked
-layout once, instead of at every call, the activation that follows is computed where the result still lies in the cache,
-and a batch norm becomes part of the convolution before it. The kernels are those that torch's own compiler calls
-(`torch.ops.mkldnn`); nothing has to be compiled. What changes is the order of some additions: vectors differ by less
-than 1e-6 from the plain model's.
+Training needs plain weights; use does not. Here linear maps get their weights in oneDNN's blocked layout once, and the
+activation that follows is computed where the result still lies in the cache. The kernels are those that torch's own
+compiler calls (`torch.ops.mkldnn`); nothing has to be compiled. What changes is the order of some additions: vectors
+differ by less than 1e-6 from the plain model's. HTSAT-tiny takes 0.89 of its time, a large text model 0.98; that of
+convolutions packed in this way would be longer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from openclap.models.layers.conv_norm import ConvNorm
 from openclap.models.layers.swin import SwinBlock, WindowAttention
 
 _ROWS = 256  # for how many rows the layout is chosen; it serves any number
@@ -27,8 +26,8 @@ _VARIANTS = {"none": "none", "relu": "none", "gelu": "none", "gelu-tanh": "tanh"
 _HF_ACTIVATIONS = {"GELUActivation": "gelu", "NewGELUActivation": "gelu-tanh", "GELUTanh": "gelu-tanh"}
 
 Model = TypeVar("Model", bound=nn.Module)
-LinearMaker = Callable[[nn.Linear, str], nn.Module]
-BlockMaker = Callable[[nn.Sequential], nn.Module | None]
+LinearMaker = Callable[[nn.Linear, str, str], nn.Module]
+BlockMaker = Callable[[nn.Sequential], nn.Module]
 
 
 def can_pack(device: torch.device) -> bool:
@@ -59,56 +58,34 @@ class PackedLinear(nn.Module):
         return outputs
 
 
-class PackedConvNorm(nn.Module):
-    """A convolution with its batch norm multiplied in, and a rectifier: maps with their channels last.
-
-    Channels last is how the kernels read and write; a plain map is turned at the first of several convolutions.
-    """
-
-    def __init__(self, layer: ConvNorm) -> None:
-        super().__init__()
-        conv, norm = layer.conv, layer.norm
-        mean, variance = norm.running_mean, norm.running_var
-        if mean is None or variance is None:
-            raise ValueError("a batch norm without statistics cannot be multiplied into its convolution")
-        scale = (norm.weight.double() / (variance.double() + norm.eps).sqrt()).detach()
-        weight = (conv.weight.detach() * scale[:, None, None, None]).float()
-        self._bias = (norm.bias.double() - mean.double() * scale).detach().float()
-        self._place = (list(conv.padding), list(conv.stride), list(conv.dilation), conv.groups)
-        self._weight = torch.ops.mkldnn._reorder_convolution_weight(  # noqa: SLF001
-            weight.contiguous(memory_format=torch.channels_last), *self._place
-        )
-
-    def forward(self, maps: Float[Tensor, "batch channels frames mels"]) -> Float[Tensor, "batch width frames mels"]:
-        """What the three layers give."""
-        outputs: Tensor = torch.ops.mkldnn._convolution_pointwise(  # noqa: SLF001
-            maps.contiguous(memory_format=torch.channels_last), self._weight, self._bias, *self._place, "relu", [], ""
-        )
-        return outputs
+def packed_linear(linear: nn.Linear, activation: str, name: str) -> nn.Module:  # noqa: ARG001
+    """What takes the place of a linear map in float32, whatever its name."""
+    return PackedLinear(linear, activation)
 
 
-def pack(model: Model, linear: LinearMaker = PackedLinear, perceptron: BlockMaker = lambda _: None) -> Model:
-    """The same model for use on a CPU; the one given stays as it is, and what is not packed is shared with it.
+def copied(model: Model) -> Model:
+    """The same model, whose modules can be exchanged without changing the one given; their weights are shared."""
+    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    return copy.deepcopy(model, shared)
+
+
+def pack_(model: nn.Module, linear: LinearMaker = packed_linear, perceptron: BlockMaker | None = None) -> None:
+    """Make a model one for use on a CPU, in place: each plain weight can be freed as soon as its packed one is made.
 
     Args:
         model: any model, in evaluation mode.
-        linear: what takes the place of a linear map.
-        perceptron: what takes the place of a Swin block's perceptron; None where its maps are packed one by one.
+        linear: makes what takes the place of a linear map: of the map, the activation after it, and its name.
+        perceptron: makes what takes the place of a Swin block's perceptron; None packs its maps one by one.
     """
-    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
-    packed = copy.deepcopy(model, shared)
-    for module in list(packed.modules()):
+    for module in list(model.modules()):
         if isinstance(module, WindowAttention):
             module.keep_bias()
-        if isinstance(module, SwinBlock) and (made := perceptron(module.mlp)) is not None:
-            module.mlp = made  # type: ignore[assignment]
+        if isinstance(module, SwinBlock) and perceptron is not None:
+            module.mlp = perceptron(module.mlp)  # type: ignore[assignment]
         _fuse_activations(module, linear)
         for name, child in list(module.named_children()):
-            if isinstance(child, ConvNorm):
-                setattr(module, name, PackedConvNorm(child))
-            elif (plain := _as_linear(child)) is not None:
-                setattr(module, name, linear(plain, "none"))
-    return packed
+            if (plain := _as_linear(child)) is not None:
+                setattr(module, name, linear(plain, "none", name))
 
 
 def _fuse_activations(module: nn.Module, linear: LinearMaker) -> None:
@@ -118,7 +95,7 @@ def _fuse_activations(module: nn.Module, linear: LinearMaker) -> None:
     for first, second in [*pairwise(names), *hugging_face]:
         plain, activation = _as_linear(getattr(module, first, None)), _activation(getattr(module, second, None))
         if plain is not None and activation is not None:
-            setattr(module, first, linear(plain, activation))
+            setattr(module, first, linear(plain, activation, first))
             setattr(module, second, nn.Identity())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from contextlib import AbstractContextManager
 from typing import Literal, get_args
@@ -11,8 +10,8 @@ import torch
 from torch import nn
 
 from openclap.errors import ConfigError, PrecisionWarning
-from openclap.inference.int8 import Int8Perceptron, int8_linear
-from openclap.inference.packing import can_pack, pack
+from openclap.inference.int8 import Int8Tokens, int8_audio, int8_text
+from openclap.inference.packing import can_pack, copied, pack_
 from openclap.models.clap import Clap
 
 Precision = Literal["fp32", "bf16", "int8"]
@@ -39,25 +38,41 @@ def check_precision(precision: str, device: torch.device) -> None:
         warnings.warn(message, PrecisionWarning, stacklevel=3)
 
 
-def prepared(model: Clap, precision: Precision) -> Clap:
-    """The model as it computes in a precision, made for use only; the one given stays as it is.
+def check_gain(model: Clap, precision: str) -> None:
+    """Make sure that a precision makes a difference to both towers of a model.
 
-    What is kept in float32 in any precision: the front-end, norms, softmax, the sums of residual branches, pooling and
-    the heads' last normalisation; with "int8" also the heads, the patch embedding and all convolutions.
+    Warns:
+        PrecisionWarning: if "int8" leaves most of the audio encoder as it is, because it consists of convolutions.
+    """
+    weights = list(model.audio_encoder.parameters())
+    convolved, multiplied = (sum(weight.numel() for weight in weights if weight.ndim == ndim) for ndim in (4, 2))
+    if precision == "int8" and convolved > multiplied:
+        message = "precision 'int8' leaves convolutions in float32: sound is embedded no faster than with 'fp32'"
+        warnings.warn(f"{message}, and of this model only text gains", PrecisionWarning, stacklevel=4)
+
+
+def prepared(model: Clap, precision: Precision, *, in_place: bool = False) -> Clap:
+    """The model as it computes in a precision, made for use only.
+
+    What stays float32 in any precision: the front-end, norms, softmax, the sums of residual branches, pooling and the
+    heads' last normalisation; with "int8" also the heads, the patch embedding, all convolutions, and the values of
+    attention in text.
 
     Args:
         model: in evaluation mode, on its device.
         precision: one that exists there.
+        in_place: take the given model apart, which needs no memory for a second one; else it stays as it is.
     """
-    device = model.logit_scale.device
-    if precision == "bf16":
-        return _with_bf16_weights(model)
-    if not can_pack(device):
+    if precision != "bf16" and not can_pack(model.logit_scale.device):
         return model
-    made = pack(model)
-    if precision == "int8":
-        made.audio_encoder = pack(model.audio_encoder, int8_linear, Int8Perceptron)
-        made.text_encoder = pack(model.text_encoder, int8_linear)
+    made = model if in_place else copied(model)
+    if precision == "bf16":
+        _put_bf16_weights(made)
+    elif precision == "fp32":
+        pack_(made)
+    else:
+        pack_(made.audio_encoder, int8_audio, lambda layers: Int8Tokens(*layers))
+        pack_(made.text_encoder, int8_text)
     return made
 
 
@@ -66,11 +81,8 @@ def autocast(precision: Precision, device: torch.device) -> AbstractContextManag
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
-def _with_bf16_weights(model: Clap) -> Clap:
-    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
-    made = copy.deepcopy(model, shared)
-    for module in made.modules():
+def _put_bf16_weights(model: Clap) -> None:
+    for module in model.modules():
         if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d) or type(module).__name__ == "Conv1D":
             for name, weight in list(module.named_parameters(recurse=False)):
                 setattr(module, name, nn.Parameter(weight.detach().bfloat16(), requires_grad=False))
-    return made
