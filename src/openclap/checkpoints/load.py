@@ -15,6 +15,7 @@ import torch
 from openclap.atomic import current
 from openclap.checkpoints import hub
 from openclap.checkpoints.adapter import Source, adapters
+from openclap.checkpoints.exported import is_exported
 from openclap.checkpoints.hub import fetch, is_hub_name
 from openclap.checkpoints.known import resolve
 from openclap.checkpoints.native import BUNDLE_FILES, CONFIG_FILE, WEIGHTS_FILE, Bundle, is_bundle, load_bundle
@@ -127,6 +128,10 @@ def _is_bundle(directory: Path) -> bool:
     """
     if is_bundle(directory):
         return True
+    if is_exported(directory):
+        raise CheckpointError(
+            f"{directory} is an exported model, for ONNX runtimes: give openclap the model that it was made from"
+        )
     if not (directory / CONFIG_FILE).is_file():
         raise CheckpointError(f"{directory} is no bundle: {_held(directory)}")
     kind = read_json(directory / CONFIG_FILE).get("model_type")

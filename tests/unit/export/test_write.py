@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import numpy as np
 import pytest
 
 from openclap.checkpoints.exported import is_exported, read_exported
+from openclap.checkpoints.load import load
 from openclap.checkpoints.native import weights_digest
 from openclap.errors import CheckpointError, ConfigError
 from openclap.inference.embedder import Embedder
@@ -48,6 +50,22 @@ def test_a_text_has_the_embedders_vector(bundle, exported, texts):
     batch = bundle.tokenizer(texts)
     found = _run(exported / "text.onnx", input_ids=batch.input_ids.numpy(), attention_mask=batch.attention_mask.numpy())
     np.testing.assert_allclose(found, Embedder.from_bundle(bundle).embed_text(texts), atol=SAME)
+
+
+def test_real_sounds_and_captions_have_the_embedders_vectors(bundle, exported, starter_manifest, audiocaps_captions):
+    rows = [json.loads(line) for line in starter_manifest.read_text(encoding="utf-8").splitlines()[::400]]
+    loaded = [bundle.frontend.read(starter_manifest.parent / row["path"]).samples[:96_000] for row in rows]
+    loaded = [samples for samples in loaded if samples.any()]  # of some the first two seconds are silent
+    assert len(loaded) >= 4
+    embedder = Embedder.from_bundle(bundle)
+    for clip, expected in zip(loaded, embedder.embed_audio(loaded, sample_rate_hz=48_000), strict=True):
+        # Real sound has bands of silence, where log-mel is the logarithm of what float32 leaves over.
+        np.testing.assert_allclose(_run(exported / "audio.onnx", waveforms=clip[None])[0], expected, atol=1e-5)
+    with (audiocaps_captions / "audiocaps_test.csv").open(newline="", encoding="utf-8") as file:
+        texts = [row["caption"] for row in csv.DictReader(file)][:32]
+    batch = bundle.tokenizer(texts)
+    found = _run(exported / "text.onnx", input_ids=batch.input_ids.numpy(), attention_mask=batch.attention_mask.numpy())
+    np.testing.assert_allclose(found, embedder.embed_text(texts), atol=SAME)
 
 
 def test_the_description_says_what_a_user_must_know(bundle, exported):
@@ -96,6 +114,11 @@ def test_something_else_is_not_written_over(bundle, tmp_path):
         export_bundle(bundle, tmp_path)
     with pytest.raises(ConfigError, match="opset is 11"):
         export_bundle(bundle, tmp_path / "new", opset=11)
+
+
+def test_an_exported_model_is_no_checkpoint(exported):
+    with pytest.raises(CheckpointError, match="exported model"):
+        load(exported)
 
 
 def test_a_newer_or_broken_description_is_refused(exported, tmp_path):
