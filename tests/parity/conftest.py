@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,13 @@ def peer(request, tmp_path_factory) -> Iterator[Peer]:
     found = Peer(request.module.PEER, tmp_path_factory.mktemp("peer") / "log.txt")
     yield found
     found.end()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Where checkpoints of gigabytes go; gone after the test, where pytest's own folders stay."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
 
 
 @pytest.fixture(scope="session")

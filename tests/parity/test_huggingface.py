@@ -16,7 +16,8 @@ CASES = {
 
 
 @pytest.mark.parametrize("what", CASES)
-def test_a_directory_gives_its_vectors_and_goes_back(what, peer, sounds, texts, rows, tmp_path):
-    found = there_and_back(peer, what, CASES[what], "huggingface", sounds, texts, tmp_path)
+def test_a_directory_gives_its_vectors_and_goes_back(what, peer, sounds, stereo_file, texts, rows, folder):
+    files = [sounds.paths["short"], sounds.paths["middling"], stereo_file]
+    found = there_and_back(peer, what, CASES[what], "huggingface", sounds, texts, folder, files)
     rows.extend(found)
     check(*found)
