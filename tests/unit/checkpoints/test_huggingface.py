@@ -243,6 +243,7 @@ def changed(bundle: Bundle, **changes: Any) -> Bundle:
         ({"projection": {"kind": "residual"}}, "projection.kind is 'residual', and there 'mlp'"),
         ({"projection": {"hidden": 7}}, "projection.hidden is 7, and there None"),
         ({"init_logit_bias": -10.0}, "there is a logit_bias"),
+        ({"text": None, "mlp_heads": False}, "a model of sound alone has no place"),
     ],
 )
 def test_what_has_no_place_there_is_named(small: Small, tmp_path: Path, changes: dict[str, Any], message: str) -> None:

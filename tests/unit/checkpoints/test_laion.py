@@ -255,6 +255,7 @@ def changed(bundle: Bundle, **changes: Any) -> Bundle:
         ({"projection": {"activation": "gelu"}}, "projection.activation is 'gelu', and there 'relu'"),
         ({"projection": {"hidden": 7}}, "projection.hidden is 7"),
         ({"init_logit_bias": -10.0}, "there is a logit_bias"),
+        ({"text": None, "mlp_heads": False}, "a model of sound alone has no place"),
         ({"text": {"name": "text-micro", "options": {"vocab_size": 300}}}, "'bert' pooled by 'mean' has no place"),
         (
             {"text": {"name": "text-micro", "options": {"vocab_size": 300, "pooling": "pooler"}}},

@@ -74,6 +74,8 @@ class HuggingFaceAdapter:
             raise CheckpointError(
                 f"{path} holds something else than a ClapModel, which would be lost: give another one"
             )
+        if not bundle.model.has_text:
+            raise CheckpointError("a model of sound alone has no place in a ClapModel, which has two towers")
         encoder, text = bundle.model.audio_encoder, bundle.model.text_encoder
         if not isinstance(encoder, Htsat) or not isinstance(text, HfTextEncoder):
             raise CheckpointError(

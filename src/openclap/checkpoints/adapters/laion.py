@@ -99,6 +99,8 @@ class LaionAdapter:
 def _theirs(bundle: Bundle) -> dict[str, Tensor]:
     """All tensors of a file."""
     config, state = bundle.model.resolved_config(), bundle.model.state_dict()
+    if not bundle.model.has_text:
+        raise CheckpointError("a model of sound alone has no place in LAION-CLAP's format, which has two towers")
     audio, text = audio_of(bundle.model.audio_encoder), text_of(bundle.model.text_encoder)
     _check_heads(config)
     made = to_theirs(state, _pairs(audio, text, config), [*audio.fixed, *text.fixed])
