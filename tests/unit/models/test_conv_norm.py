@@ -9,8 +9,15 @@ from torch import Tensor
 
 from openclap.models.layers.conv_norm import ConvNorm, average
 
-# Maps for each way: few positions (one product), fewer positions than weights a channel, more (folded norm).
-SHAPES = {"product": (2, 8, 5, 2), "plain": (2, 8, 6, 5), "folded": (2, 8, 40, 16), "one channel": (3, 1, 40, 16)}
+# Maps for each way: few mel bins (matrix products), fewer positions than weights a channel, more (folded norm).
+SHAPES = {
+    "one mel bin": (2, 8, 5, 1),
+    "two mel bins": (1, 8, 1, 2),
+    "four mel bins": (3, 8, 40, 4),
+    "plain": (2, 8, 6, 5),
+    "folded": (2, 8, 40, 16),
+    "one channel": (3, 1, 40, 16),
+}
 
 
 @torch.no_grad()
