@@ -1,4 +1,4 @@
-"""One process of the fuzz run: makes broken inputs from a seed, reads them, and prints as JSON what came of it.
+"""One process of the fuzz run: makes broken inputs from a seed, reads them, and says in FOLDER/result.json what came.
 
     python run.py TARGET FOLDER --seed 0 --cases 200 --seconds 60
 
@@ -41,7 +41,8 @@ def main() -> None:
     target = _target(options.target, options.folder)
     limit = _address_space() + MEMORY_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    print(json.dumps(_run(target, options)), flush=True)
+    found = _run(target, options)
+    (options.folder / "result.json").write_text(json.dumps(found))  # decoders print on stdout, too
     os._exit(0)  # what a broken library would still do at exit is not what is looked for
 
 

@@ -84,7 +84,8 @@ def _sound_track(file: BinaryFile, name: str) -> Iterator[tuple[Any, Any]]:
         if not opened.streams.audio:
             raise AudioDecodeError(name, "has no sound track")
         stream = opened.streams.audio[0]
-        if not stream.rate or not stream.channels:
+        # A track of a coding that FFmpeg does not know has no such attributes.
+        if not getattr(stream, "rate", 0) or not getattr(stream, "channels", 0):
             raise AudioDecodeError(name, "its sound track does not say its rate and channels")
         yield opened, stream
 

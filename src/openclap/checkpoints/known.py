@@ -231,7 +231,7 @@ _ALL = (
         numbers=f"{_MS_2023}; SPIDEr AudioCaps 0.455, Clotho 0.271",
         repository=_MSCLAP,
         file="clapcap_weights_2023.pth",
-        problems="a captioner, and not a model of one space: openclap does not load it",
+        problems="a captioner, and no model of one space: training may start from its audio tower (`audio_init`)",
     ),
     KnownWeights(
         name="audiomae-pretrained",

@@ -57,7 +57,7 @@ def is_pickle(path: Path) -> bool:
             with zipfile.ZipFile(path) as archive:
                 return any(name.endswith("data.pkl") for name in archive.namelist())
         return start.startswith(_LEGACY_MAGIC) and len(start) == 2
-    except (OSError, zipfile.BadZipFile, ValueError):
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):  # the last: of a zip from the future
         return False
 
 

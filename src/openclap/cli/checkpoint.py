@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from openclap.cli.opening import Tokenizer
 from openclap.cli.options import Json
 
 if TYPE_CHECKING:
@@ -17,11 +19,6 @@ app = typer.Typer(help="Convert, inspect and verify models, and list public weig
 Place = Annotated[
     str, typer.Argument(help="A model: a directory, a file, a hub name, or a name that `openclap checkpoint list` has.")
 ]
-TokenizerOption = Annotated[
-    str | None,
-    typer.Option("--tokenizer", help="For a file that carries none: a folder with tokenizer.json, or a hub name."),
-]
-
 _SHORT = {"hf": "huggingface"}
 _MOST_APART = 1e-5  # between vectors before and after; the same weights in another order of summing stay below 1e-6
 
@@ -31,7 +28,7 @@ def convert(
     source: Annotated[str, typer.Argument(metavar="SRC", help="The model; as for every command.")],
     destination: Annotated[Path, typer.Argument(metavar="DST", help="What to write: it must not be there yet.")],
     to: Annotated[str, typer.Option("--to", help="openclap, laion, hf or msclap: the format to write.")] = "openclap",
-    tokenizer: TokenizerOption = None,
+    tokenizer: Tokenizer = None,
     as_json: Json = False,
 ) -> None:
     """Write a model in another format, and make sure that it gives the same vectors there.
@@ -47,11 +44,21 @@ def convert(
     _refuse_to_overwrite(destination, to)
     bundle = load(source, tokenizer=tokenizer)
     with out.console.status(f"writing {destination}"):
-        apart = _write_and_compare(bundle, destination, adapter)
+        written = _write_and_compare(bundle, destination, adapter)
     title = "openclap" if adapter is None else adapter.title
-    worst = max(apart.values())
+    worst = max(written.apart.values())
     out.say(f"{destination}: {bundle.config.name} as {title}; read back, its vectors differ by at most {worst:.1g}")
-    out.result({"source": source, "written": destination, "to": _SHORT.get(to, to), "largest_difference": apart})
+    for sentence in written.lost:
+        out.say(("not kept", "yellow"), f": {sentence}")
+    out.result(
+        {
+            "source": source,
+            "written": destination,
+            "to": _SHORT.get(to, to),
+            "largest_difference": written.apart,
+            "not_kept": written.lost,
+        }
+    )
 
 
 @app.command("inspect")
@@ -71,7 +78,7 @@ def inspect(place: Place, as_json: Json = False) -> None:
 
 
 @app.command("verify")
-def verify(place: Place, tokenizer: TokenizerOption = None, as_json: Json = False) -> None:
+def verify(place: Place, tokenizer: Tokenizer = None, as_json: Json = False) -> None:
     """Read all of a model, hash its files, and put a few texts and sounds through it.
 
     Exits with 5 if it cannot be read, holds NaN or infinite weights, is not what was downloaded, or looks broken.
@@ -158,11 +165,21 @@ def _refuse_to_overwrite(destination: Path, to: str) -> None:
     raise CheckpointError(f"{destination} is there already, and would be lost: give another name, or delete it first")
 
 
-def _write_and_compare(bundle: Bundle, destination: Path, adapter: Any) -> dict[str, float]:
-    """Write a bundle to where it is to be, unless what comes back from there is another model."""
+@dataclass(frozen=True)
+class _Written:
+    """What came back: the largest difference of text and audio vectors, and what the format had no place for."""
+
+    apart: dict[str, float]
+    lost: list[str]
+
+
+def _write_and_compare(bundle: Bundle, destination: Path, adapter: Any) -> _Written:
+    """Write a bundle to where it is to be, unless what comes back from there has other weights."""
+    from dataclasses import replace
     from tempfile import TemporaryDirectory
 
     from openclap.atomic import file_written_whole, written_whole
+    from openclap.checkpoints.differences import differences
     from openclap.checkpoints.load import load
     from openclap.checkpoints.native import save_bundle
     from openclap.errors import CheckpointError
@@ -172,20 +189,25 @@ def _write_and_compare(bundle: Bundle, destination: Path, adapter: Any) -> dict[
         (file_written_whole if single_file else written_whole)(destination) as fresh,
         TemporaryDirectory() as folder,
     ):
-        if adapter is None:
-            save_bundle(bundle, fresh)
-        else:
-            adapter.write(bundle, fresh)
+        try:
+            save_bundle(bundle, fresh) if adapter is None else adapter.write(bundle, fresh)
+        except CheckpointError as error:  # which speaks of the place that is written first
+            raise CheckpointError(str(error).replace(str(fresh), str(destination))) from error
         if single_file:  # carries no tokenizer: it is read back with the one that it was written with
-            bundle.tokenizer.save(folder)
-        apart = _apart(bundle, load(fresh, tokenizer=folder if single_file else None))
-        worst = max(apart.values())
+            bundle.text.tokenizer.save(folder)
+        back = load(fresh, tokenizer=folder if single_file else None)
+        # A foreign format may have no word for a detail of the front-end. The weights are compared without that.
+        same = replace(
+            back, frontend=bundle.frontend, config=back.config.model_copy(update={"frontend": bundle.config.frontend})
+        )
+        worst = max(_apart(bundle, same).values())
         if not worst <= _MOST_APART:
             raise CheckpointError(
                 f"{destination}: read back, its vectors differ by {worst:.2g} from those of the model that was "
                 "written; nothing is kept. This is a defect of openclap: please report it"
             )
-    return apart
+        lost = differences({"frontend": bundle.frontend.config.plain()}, {"frontend": back.frontend.config.plain()})
+        return _Written(_apart(bundle, back), lost)
 
 
 def _apart(one: Bundle, other: Bundle) -> dict[str, float]:

@@ -34,14 +34,15 @@ class Model:
     logit_scale: float = 2.66
     name: str = "model"
     sample_rate_hz: int = 16_000
+    has_text: bool = True
 
     @property
     def embed_dim(self) -> int:
         return self.texts.shape[1]
 
     def embed_text(self, texts: Sequence[str]) -> np.ndarray:
-        assert len(texts) == len(self.texts)
-        return self.texts
+        assert len(texts) == (len(self.texts) if self.has_text else 0)
+        return self.texts[: len(texts)]
 
     def embed_audio(self, clips: Sequence[np.ndarray], *, sample_rate_hz: int) -> np.ndarray:
         assert len(clips) == len(self.sounds)
@@ -76,6 +77,11 @@ def failed(model: Model | Embedder) -> set[str]:
 def test_a_healthy_model_is_met_with_silence(healthy: Model) -> None:
     assert failed(healthy) == set()
     assert len(sanity.answers(healthy)) == 7  # type: ignore[arg-type]
+
+
+def test_a_model_of_sound_alone_is_asked_for_finite_vectors_and_no_more(healthy: Model) -> None:
+    checks = [answer.check for answer in sanity.answers(replace(healthy, has_text=False))]  # type: ignore[arg-type]
+    assert checks == ["finite"]
 
 
 def test_texts_that_all_give_one_vector_are_a_collapse(healthy: Model) -> None:
