@@ -27,6 +27,7 @@ from openclap.cli import (
     info,
     models,
     recipes,
+    reconstruct,
     similarity,
     tasks,
     train,
@@ -51,6 +52,7 @@ app.add_typer(data.app, name="data", rich_help_panel=_START)
 app.command("embed", rich_help_panel=_USE)(embed.embed)
 app.command("classify", rich_help_panel=_USE)(classify.classify)
 app.command("similarity", rich_help_panel=_USE)(similarity.similarity)
+app.command("reconstruct", rich_help_panel=_USE)(reconstruct.reconstruct)
 app.add_typer(checkpoint.app, name="checkpoint", rich_help_panel=_USE)
 app.command("export", rich_help_panel=_USE)(export.export)
 app.command("info", rich_help_panel=_LISTS)(info.info)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from pydantic import Field
 
+from openclap.audio.augment import AugmentConfig
 from openclap.audio.frontend import Frontend
 from openclap.config import Config
 from openclap.data.cache import WaveformCache
@@ -53,6 +54,7 @@ class DataConfig(Config):
         workers: processes that read sound; 0 reads in the training process. A script that trains with workers needs
             the usual `if __name__ == "__main__":`.
         random_crop: whether clips longer than the window are cropped at random, or their views taken at random places.
+        augment: what else is done to a clip's sound by chance, in training.
         max_bad_fraction: the share of the clips that may fail to load before training stops; 0 stops at the first.
         cache_bytes: memory for decoded clips, all workers together; 0 decodes them anew in each epoch.
     """
@@ -64,6 +66,7 @@ class DataConfig(Config):
     batch_size: int = Field(default=64, ge=2)
     workers: int = Field(default=2, ge=0)
     random_crop: bool = True
+    augment: AugmentConfig = AugmentConfig()
     max_bad_fraction: float = Field(default=0.01, ge=0.0, le=1.0)
     cache_bytes: int = Field(default=0, ge=0)
 
@@ -99,7 +102,7 @@ class PairLoader:
         tokenizer: makes ids of captions; it runs in this process, since a batch takes it about a millisecond. None
             gives batches without texts.
         config: batch size, workers, crops, captions, ceiling and cache.
-        seed: decides order, crops and captions.
+        seed: decides order, crops, augmentation and captions.
 
     Raises:
         DataError: if a clip has no text, or there are fewer than two different clips.
@@ -125,7 +128,7 @@ class PairLoader:
         if config.cache_bytes:
             context = worker_context() if config.workers else None
             cache = WaveformCache(len(examples), config.cache_bytes, context)
-        self._reader = AudioReader(frontend, cache)
+        self._reader = AudioReader(frontend, cache, config.augment)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -156,7 +159,11 @@ class PairLoader:
         for position in self._plan.batch(step):
             example = self._examples[position]
             crop_seed = seed_for(self._seed, "crop", epoch, example.id) if self._config.random_crop else None
-            clips.append(ClipRequest(position, example.audio, example.start_s, example.duration_s, crop_seed))
+            changed = self._config.augment != AugmentConfig()
+            augment_seed = seed_for(self._seed, "augment", epoch, example.id) if changed else None
+            clips.append(
+                ClipRequest(position, example.audio, example.start_s, example.duration_s, crop_seed, augment_seed)
+            )
         return clips
 
     def _pair(self, step: int, read: AudioRead) -> PairBatch:

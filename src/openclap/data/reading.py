@@ -14,9 +14,12 @@ from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
 from pathlib import Path
 
+import numpy as np
 import torch
+from jaxtyping import Float32
 from torch.utils.data import DataLoader, Dataset
 
+from openclap.audio.augment import AugmentConfig, augment
 from openclap.audio.decode import audio_info
 from openclap.audio.frontend import Frontend
 from openclap.data.cache import WaveformCache
@@ -34,13 +37,19 @@ _LONG_FUSED_S = 600.0
 
 @dataclass(frozen=True)
 class ClipRequest:
-    """One clip to read: its position among the examples, its file and range, and the seed of a random crop, if any."""
+    """One clip to read: its position among the examples, its file and range, and the seeds of what is random, if any.
+
+    Attributes:
+        crop_seed: of the place of a crop, or of the views of a fused clip.
+        augment_seed: of what the reader's augmentation does.
+    """
 
     position: int
     audio: Path
     start_s: float
     duration_s: float | None
     crop_seed: int | None
+    augment_seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -67,11 +76,15 @@ class AudioReader:
     Args:
         frontend: decodes, resamples and fits. The reader keeps a copy on the CPU.
         cache: keeps what was decoded, or None.
+        augment: what is done to those samples, of requests that have a seed for it.
     """
 
-    def __init__(self, frontend: Frontend, cache: WaveformCache | None = None) -> None:
+    def __init__(
+        self, frontend: Frontend, cache: WaveformCache | None = None, augment: AugmentConfig | None = None
+    ) -> None:
         self._frontend = deepcopy(frontend).cpu()
         self._cache = cache
+        self._augment = augment or AugmentConfig()
 
     def read(self, clips: list[ClipRequest]) -> AudioRead:
         """The clips' sound; those that raise an `AudioError` are left out and told."""
@@ -96,7 +109,14 @@ class AudioReader:
             samples = self._frontend.read(clip.audio, start_s=clip.start_s, duration_s=clip.duration_s).samples
             if self._cache:
                 self._cache.put(clip.position, samples)
-        return self._frontend.fit(samples, generator)
+        return self._frontend.fit(self._augmented(samples, clip), generator)
+
+    def _augmented(
+        self, samples: Float32[np.ndarray, " samples"], clip: ClipRequest
+    ) -> Float32[np.ndarray, " samples"]:
+        if clip.augment_seed is None:
+            return samples
+        return augment(samples, self._augment, np.random.default_rng(clip.augment_seed))
 
     def _long_s(self, clip: ClipRequest) -> float | None:
         """The length of a clip that is too long to be decoded whole, or None."""
@@ -123,9 +143,10 @@ class AudioReader:
             share = float(torch.rand((), generator=generator, dtype=torch.float64))
         start_s = clip.start_s + share * (length_s - needed_s)
         part = self._frontend.read(clip.audio, start_s=start_s, duration_s=needed_s, allow_silent=True)
+        samples = self._augmented(part.samples, clip)
         if config.fusion is not None:
-            return self._frontend.fit(part.samples, generator)
-        return replace(self._frontend.fit(part.samples), is_longer=True)
+            return self._frontend.fit(samples, generator)
+        return replace(self._frontend.fit(samples), is_longer=True)
 
 
 def read_batches(reader: AudioReader, requests: Iterable[list[ClipRequest]], workers: int) -> Iterator[AudioRead]:

@@ -1,4 +1,4 @@
-"""Pictures of a report: confusion matrices and spectrograms, as PNG files (extra `eval`)."""
+"""Pictures: a report's confusion matrices and spectrograms, and features of a model, as PNG files (extra `eval`)."""
 
 from __future__ import annotations
 
@@ -53,6 +53,32 @@ def draw_spectrogram(waveform: Waveform, path: Path) -> None:
     axes.set_axis_off()
     axes.imshow(power_db, origin="lower", aspect="auto", cmap="magma", vmin=_SMALLEST_DB, vmax=0)
     figure.savefig(path, dpi=100)
+
+
+def draw_features(panels: Sequence[tuple[str, np.ndarray]], duration_s: float, path: Path) -> None:
+    """Write log-mel features one below the other, all on one scale; what is NaN stays grey.
+
+    Args:
+        panels: titles and features of one shape, (frames, mels).
+        duration_s: what their frames span together.
+        path: of the PNG file.
+
+    Raises:
+        MissingExtraError: without the extra `eval`.
+    """
+    figure = _figure(8.0, 1.9 * len(panels) + 0.3, layout="constrained")
+    low, high = np.nanpercentile(np.stack([features for _, features in panels]), [1, 99])
+    for place, (title, features) in enumerate(panels):
+        axes = figure.add_subplot(len(panels), 1, place + 1, facecolor="0.75")
+        extent = (0, duration_s, 0, features.shape[1])
+        axes.imshow(
+            np.ma.masked_invalid(features.T), origin="lower", aspect="auto", cmap="magma", vmin=low, vmax=high,
+            extent=extent, interpolation="nearest",
+        )  # fmt: skip
+        axes.set_title(title, fontsize=10, loc="left")
+        axes.set_ylabel("mel bin")
+    axes.set_xlabel("seconds")
+    figure.savefig(path, dpi=110, format="png")
 
 
 def mel_like_spectrogram(waveform: Waveform, columns: int = 360, rows: int = 96) -> np.ndarray:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from openclap.audio.augment import AugmentConfig
 from openclap.audio.frontend import Frontend
 from openclap.checkpoints.load import load
 from openclap.checkpoints.native import Bundle, BundleConfig, check_parts
@@ -198,7 +199,7 @@ def _validation_loader(
     validation: Manifest, frontend: Frontend, tokenizer: Tokenizer | None, config: RunConfig
 ) -> PairLoader:
     """The same batches at every validation, of clips cut where they are cut in use."""
-    data = config.data.model_copy(update={"random_crop": False})
+    data = config.data.model_copy(update={"random_crop": False, "augment": AugmentConfig()})
     return PairLoader(validation.examples, frontend, tokenizer, data, config.seed)
 
 

@@ -1,0 +1,67 @@
+"""`openclap reconstruct`: what a model makes of a sound of which it hears only a part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from openclap.cli.options import Device, Json, Model, device_name
+
+
+def reconstruct(
+    model: Model,
+    clip: Annotated[Path, typer.Argument(help="A sound; its first window is taken.")],
+    out: Annotated[Path, typer.Option("--out", help="The picture, a PNG file.")],
+    ratio: Annotated[float, typer.Option("--ratio", help="The share of the patches that is masked.")] = 0.75,
+    kind: Annotated[str, typer.Option("--kind", help="1d, 2d, block or energy: which patches are masked.")] = "1d",
+    sound: Annotated[
+        Path | None, typer.Option("--sound", help="Write the sound of the reconstruction, too; a WAV file, and rough.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the mask.")] = 0,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Draw a sound, what a model hears of it, and what it makes of the rest.
+
+    For models with a decoder, which the objectives "mae" and "flap" with reconstruction train. Such a decoder mostly
+    predicts patches without their mean and spread; those are then put in from the true patches, so that the picture
+    flatters it. With 2d, times and mel rows are masked so that both together make the ratio.
+    """
+    import math
+
+    from openclap.checkpoints.load import load
+    from openclap.cli.output import Output
+    from openclap.evaluation.pictures import draw_features
+    from openclap.inference.reconstruct import as_sound
+    from openclap.inference.reconstruct import reconstruct as reconstructed
+    from openclap.models.masking import MaskingConfig
+
+    output = Output(as_json)
+    shares: dict[str, object] = {"ratio": ratio}
+    if kind == "2d" and 0 <= ratio <= 1:
+        each = 1 - math.sqrt(1 - ratio)
+        shares = {"time_ratio": each, "mel_ratio": each}
+    masking = MaskingConfig.read({"kind": kind, **shares}, origin="--kind, --ratio")
+    bundle = load(model, device_name(device))
+    found = reconstructed(bundle, clip, masking, seed=seed)
+    decoder = bundle.config.model.decoder
+    borrowed = decoder is not None and decoder.target == "normalised"
+    title = "reconstruction" + (" (each patch's mean and spread are the true ones)" if borrowed else "")
+    masked_share = float(found.removed.mean())
+    panels = [
+        ("input", found.features),
+        (f"what the model hears: {1 - masked_share:.0%}", found.masked),
+        (title, found.reconstruction),
+    ]
+    draw_features(panels, bundle.frontend.config.window_s, out)
+    output.say("The picture is in ", (str(out), "bold"))
+    output.say(f"Error over what was masked: {found.error:.3f}" + (", where 1 is knowing nothing" if borrowed else ""))
+    if sound is not None:
+        import soundfile
+
+        waveform = as_sound(bundle, found.reconstruction)
+        soundfile.write(sound, waveform.samples, waveform.sample_rate_hz, format="WAV")
+        output.say("A rough sound of it is in ", (str(sound), "bold"))
+    output.result({"picture": out, "sound": sound, "masked": masked_share, "error": found.error})
