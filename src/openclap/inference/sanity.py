@@ -37,9 +37,9 @@ CAPTIONS = (
 
 # The limits, and between what they lie (docs/how-to/use-published-weights.md has the measured table). A limit leaves
 # room on the healthy side: a wrong alarm costs more trust than a model with random weights that slips past one check.
-MOST_ALIKE = 0.95  # mean cosine of different things: trained up to 0.5; random weights 0.90 to 0.99; collapsed 0.999
+MOST_ALIKE = 0.95  # mean cosine of different things: trained up to 0.6; random weights 0.88 to 0.99; collapsed 0.999
 LEAST_RANKED = 0.5  # chance; trained 0.8 to 1, random weights 0.2 to 0.48
-LEAST_SHARED = 2.0  # directions at random give 1 (0.3 to 1.7); trained 3.5 to 60
+LEAST_SHARED = 2.0  # directions at random give 1 (0.3 to 1.7); trained 5 to 125
 LOGIT_SCALES = (0.0, 7.0)  # exp gives 1 to 1097; trained models clamp at ln 100 = 4.6, some start at ln 10
 _WIDE_ENOUGH = 64  # numbers in a vector: in fewer, directions at random share too much to tell
 
