@@ -1,0 +1,83 @@
+"""The objective of masked autoencoding, on sound alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from openclap.errors import ConfigError
+from openclap.training.objectives.base import ObjectiveConfig, build_objective
+
+
+def mae(**options):
+    return build_objective(ObjectiveConfig(name="mae", options=options))
+
+
+@pytest.fixture
+def sounds(clips):
+    """Features and a batch without texts."""
+    features, batch = clips
+    return features, replace(batch, text=None)
+
+
+def test_it_needs_no_text_and_trains_encoder_and_decoder(make_masked, sounds):
+    model = make_masked(text=None).train()
+    parts = mae()(model, *sounds)
+    parts["loss"].backward()
+    assert list(parts) == ["loss"]
+    untouched = [name for name, parameter in model.named_parameters() if parameter.grad is None]
+    assert untouched == ["logit_scale"]
+
+
+def test_of_normalised_targets_an_untrained_decoder_knows_nothing(make_masked, sounds):
+    loss = float(mae()(make_masked(text=None).train(), *sounds)["loss"].detach())
+    assert 0.9 < loss < 3.0  # 1 by guessing the mean; random weights add their own noise
+
+
+def test_it_learns_what_repeats(make_masked, sounds):
+    _, batch = sounds
+    generator = torch.Generator().manual_seed(3)
+    rows = torch.randn(6, 1, 1, 64, generator=generator).expand(-1, -1, 128, -1)  # each clip is one steady sound
+    model = make_masked(text=None).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    losses = []
+    torch.manual_seed(0)
+    for _ in range(150):
+        optimizer.zero_grad()
+        loss = mae(masking={"kind": "1d", "ratio": 0.5})(model, rows, batch)["loss"]
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_validation_masks_the_same_patches_every_time(make_masked, sounds):
+    model = make_masked(text=None).eval()
+    first, second = mae()(model, *sounds), mae()(model, *sounds)
+    assert first["loss"].equal(second["loss"])
+
+
+def test_raw_targets_are_the_patches_themselves(make_masked, sounds):
+    model = make_masked(text=None)
+    patches = torch.randn(2, 32, 256) * 3 + 5
+    normal = model.decoder.targets(patches)
+    assert float(normal.mean(dim=2).abs().max()) < 1e-5  # float32 sums of 256 values near 5
+    assert float((normal.var(dim=2) - 1).abs().max()) < 1e-4
+    torch.testing.assert_close(model.decoder.pixels(normal, patches), patches, rtol=1e-5, atol=1e-5)
+    raw = make_masked(text=None, decoder=model.resolved_config().decoder.model_copy(update={"target": "raw"})).decoder
+    assert raw.targets(patches).equal(patches)
+    assert raw.pixels(normal, patches).equal(normal)
+
+
+def test_what_it_needs_of_a_model_is_said(make_masked):
+    with pytest.raises(ConfigError, match="no decoder"):
+        mae().check(make_masked(text=None, decoder=None))
+    with pytest.raises(ConfigError, match="nothing is"):
+        mae(masking={"kind": "none"})
+
+
+def test_texts_are_missed_where_they_are_read(make_masked, sounds):
+    with pytest.raises(ConfigError, match="reads texts, but the batch has none"):
+        build_objective(ObjectiveConfig())(make_masked(), *sounds)
