@@ -12,9 +12,9 @@ GPU, and so is openclap's log-mel.
 Every system has a process of its own (`embed_systems.py`), with the same threads, files, batch and settings of the C
 library's memory. Rounds take turns, so what else the machine does falls on all: trust the ratios, which are medians of
 each round's, to the best of the peers in that round. "Kept" memory is freed memory that is not given back to the
-system, so it need not be paged in again. Precisions are compared by the cosine of their vectors to "fp32": of real clips of all
-kinds (`--real`) and of the captions. "Centred" is the cosine after the mean vector of all clips was taken from each,
-which leaves what tells clips apart: with random weights all vectors lie close together.
+system, so it need not be paged in again. Precisions are compared by the cosine of their vectors to "fp32": of real
+clips of all kinds (`--real`) and of the captions. "Centred" is the cosine after the mean vector of all clips was taken
+from each, which leaves what tells clips apart: with random weights all vectors lie close together.
 """
 
 from __future__ import annotations
@@ -213,9 +213,9 @@ def table(rows: list[dict[str, Any]], columns: dict[str, str]) -> str:
 
 
 SPEEDS = {
-    "memory": "memory", "model": "model", "what": "what", "batch": "batch", "system": "system", "per_second": "a second",
-    "times_best_peer": "× best peer", "frontend_share": "front-end", "page_faults_each": "faults each",
-    "peak_rss_mb": "peak MB",
+    "memory": "memory", "model": "model", "what": "what", "batch": "batch", "system": "system",
+    "per_second": "a second", "times_best_peer": "× best peer", "frontend_share": "front-end",
+    "page_faults_each": "faults each", "peak_rss_mb": "peak MB",
 }  # fmt: skip
 COSINES = {
     "model": "model", "what": "what", "items": "number", "system": "system", "cosine_mean": "mean cosine",

@@ -33,17 +33,25 @@ def compute_batch(device: torch.device, batch_size: int) -> int:
     return min(batch_size, CPU_WINDOWS_A_LANE * torch.get_num_threads()) if device.type == "cpu" else batch_size
 
 
-def in_lanes(work: Callable[[S], T], items: Sequence[S], device: torch.device) -> list[T]:
+def in_lanes(
+    work: Callable[[S], T], items: Sequence[S], device: torch.device, most_threads: int | None = None
+) -> list[T]:
     """What `work` gives of each item, in order; on a CPU of several items at once, each with its share of the threads.
 
     Threads that each have an item of their own wait for each other once; threads that share an item do so after each
     of its hundreds of operations, and their share of a small one is not worth the waiting.
+
+    Args:
+        work: what is done with an item.
+        items: what it is done with.
+        device: where.
+        most_threads: the most threads that an item may have; None is no limit.
     """
     threads = torch.get_num_threads()
     lanes = min(len(items), threads)
-    if device.type != "cpu" or lanes < 2:
+    share = min(threads // max(lanes, 1), most_threads or threads)
+    if device.type != "cpu" or (lanes < 2 and share == threads):
         return [work(item) for item in items]
-    share = threads // lanes
     try:
         with ThreadPoolExecutor(lanes, "openclap-lane", torch.set_num_threads, (share,)) as pool:
             return list(pool.map(work, items))

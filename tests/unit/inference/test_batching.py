@@ -161,6 +161,13 @@ def test_lanes_share_the_threads_and_leave_everything_as_it_was(items: int, shar
 
 
 @pytest.mark.usefixtures("four_threads")
+@pytest.mark.parametrize("items", [1, 2, 9])
+def test_an_item_has_no_more_threads_than_it_may(items: int) -> None:
+    assert in_lanes(lambda _: torch.get_num_threads(), range(items), torch.device("cpu"), 1) == [1] * items
+    assert torch.get_num_threads() == 4
+
+
+@pytest.mark.usefixtures("four_threads")
 def test_one_item_and_accelerators_need_no_lanes() -> None:
     here = threading.get_ident()
     for items, device in (([0], "cpu"), ([0, 1, 2], "cuda")):
