@@ -73,8 +73,8 @@ def reconstruct(bundle: Bundle, source: AudioSource, masking: MaskingConfig, *, 
     mask = draw_mask(masking, patches, encoder.rows, torch.Generator(device).manual_seed(seed))
     predicted = model.decoder(encoder.encode(mask.keep(encoder.embed(features))), mask.restore_ids)
     errors = (predicted.float() - model.decoder.targets(patches)).square().mean(dim=2)
-    hidden = mask.removed[:, :, None].bool().expand_as(patches)
-    pixels = torch.where(hidden, model.decoder.pixels(predicted, patches), patches)
+    hidden = mask.removed[:, :, None].expand_as(patches)
+    pixels = torch.where(hidden > 0, model.decoder.pixels(predicted, patches), patches)
 
     def grid(values: Tensor) -> np.ndarray[Any, Any]:
         whole = unpatchify(values, encoder.patch_size, features.shape[3])
@@ -82,7 +82,7 @@ def reconstruct(bundle: Bundle, source: AudioSource, masking: MaskingConfig, *, 
 
     return Reconstruction(
         features=grid(patches),
-        removed=grid(hidden),
+        removed=grid(hidden) > 0,
         reconstruction=grid(pixels),
         error=float((errors * mask.removed).sum() / mask.removed.sum()),
     )

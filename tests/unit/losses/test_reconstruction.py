@@ -83,10 +83,10 @@ def test_a_shape_that_is_wrong_all_over_weighs_four_times_as_much_as_grain():
 
 
 def test_multi_resolution_refuses_what_is_not_square():
-    with pytest.raises(ConfigError, match="square patches.*63 values"):
+    with pytest.raises(ConfigError, match=r"square patches.*63 values"):
         patch_losses.get("multi-resolution")(torch.zeros(1, 1, 63), torch.zeros(1, 1, 63))
 
 
 def test_an_unknown_error_gets_the_nearest_name(patches):
-    with pytest.raises(UnknownNameError, match="reconstruction loss.*'multi-resolution'"):
+    with pytest.raises(UnknownNameError, match=r"reconstruction loss.*'multi-resolution'"):
         reconstruction_loss(ReconstructionConfig(loss="multiresolution"), *patches)

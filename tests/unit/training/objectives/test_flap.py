@@ -172,7 +172,7 @@ def test_what_it_needs_of_a_model_is_said(make_masked):
 
 
 def test_options_are_checked_when_the_run_is_set_up():
-    with pytest.raises(ConfigError, match="nothing is: set masking.kind"):
+    with pytest.raises(ConfigError, match=r"nothing is: set masking\.kind"):
         flap(masking={"kind": "none"}, reconstruction=RECONSTRUCTION)
     with pytest.raises(ConfigError, match="did you mean 'masking'"):
         flap(maskin=HALF)
