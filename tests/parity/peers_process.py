@@ -136,7 +136,7 @@ def enliven(built: Built, seed: int) -> None:
     seen: list[torch.Tensor] = []
     projection = built.whole_audio_projection
     hook = projection.register_forward_hook(lambda _, given, out: seen.append(out.detach().clone()))
-    built.embed_audio([clip[: built.window] for clip in heard])
+    built.embed_audio(heard if built.fused else [clip[: built.window] for clip in heard])
     hook.remove()
     last_bias = [value for name, value in projection.named_parameters() if name.endswith("bias")][-1]
     last_bias -= COMMON * torch.cat(seen).mean(dim=0)
