@@ -33,7 +33,7 @@ class Clip:
     """One sound with the model's length, ready for a batch.
 
     Attributes:
-        samples: as many as the model's window has, at the front-end's rate.
+        samples: as many as the model's window has, at the front-end's rate; fewer where short clips keep their length.
         is_longer: whether the sound was longer; of a fused front-end, whether its views differ (see
             `openclap.audio.fusion`).
         views: the log-mel views of a sound longer than the window, of a fused front-end; None otherwise.
@@ -67,17 +67,23 @@ class FusedViews:
 
 @dataclass(frozen=True, eq=False)
 class AudioBatch:
-    """Clips of one length, ready for the log-mel front-end.
+    """Clips ready for the log-mel front-end.
+
+    `lengths` and `frames` stay on the CPU wherever the rest is: shapes follow from them, which the host decides.
 
     Attributes:
-        waveforms: samples at the front-end's rate, after the length policy.
+        waveforms: samples at the front-end's rate, after the length policy; zeros after the end of a shorter clip.
         is_longer: which clips were longer than the model's window (feature fusion asks).
         fused: the views of the clips that have some; None where none has.
+        lengths: samples of each clip, where short clips keep their length; None where all have the window's.
+        frames: frames of each clip that the encoder hears; None where it hears all that the features have.
     """
 
     waveforms: Float[Tensor, "batch samples"]
     is_longer: Bool[Tensor, " batch"]
     fused: FusedViews | None = None
+    lengths: Int[Tensor, " batch"] | None = None
+    frames: Int[Tensor, " batch"] | None = None
 
     def to(self, device: torch.device | str) -> AudioBatch:
         """The same batch on a device."""

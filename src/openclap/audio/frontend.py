@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from jaxtyping import Float, Float32
 from pydantic import Field, model_validator
@@ -49,6 +50,16 @@ class FrontendConfig(Config):
             raise ValueError(f"window_s {self.window_s} is too short for one frame of {self.mel.win_length} samples")
         if self.fusion is not None and self.mel.frames is not None:
             raise ValueError(f"mel.frames {self.mel.frames} cuts long clips, which fusion needs whole: set one to null")
+        if self.fusion is not None and self.length.keeps_samples:
+            raise ValueError(
+                f"length.short is {self.length.short!r}, but fusion takes short clips in windows of one length: set "
+                "length.short to 'repeat-pad', 'repeat' or 'zero-pad', or fusion to null"
+            )
+        if self.keeps_length and self.mel.frames is not None:
+            raise ValueError(
+                f"length.short is 'keep', but mel.frames {self.mel.frames} gives every clip that many: set mel.frames "
+                "to null"
+            )
         return self
 
     @property
@@ -70,6 +81,11 @@ class FrontendConfig(Config):
     def views(self) -> int:
         """Views of each clip: 4 with feature fusion, else 1."""
         return 1 if self.fusion is None else VIEWS
+
+    @property
+    def keeps_length(self) -> bool:
+        """Whether the encoder hears a short clip in its own length."""
+        return self.length.short == "keep"
 
 
 class Frontend(nn.Module):
@@ -97,7 +113,7 @@ class Frontend(nn.Module):
         duration_s: float | None = None,
         generator: torch.Generator | None = None,
     ) -> Clip:
-        """One clip of exactly `config.window_samples` samples, and of a longer one with fusion its views.
+        """One clip with the model's length, and of a longer one with fusion its views.
 
         Args:
             source: as for `openclap.audio.decode.decode`.
@@ -172,22 +188,36 @@ class Frontend(nn.Module):
             views = fused_views(features, config.frames, config.fusion, generator).cpu().numpy()
             part = fit_length(whole, config.window_samples, config.length, generator)
             return Clip(part.copy(), len(features) > config.frames, views)
-        fitted = self._rounded(fit_length(samples, config.window_samples, config.length, generator))
+        n_samples = config.length.fitted_samples(len(samples), config.window_samples, config.mel.shortest_clip)
+        fitted = self._rounded(fit_length(samples, n_samples, config.length, generator))
         return Clip(fitted.copy() if is_longer and fitted.base is not None else fitted, is_longer)
 
     def batch(self, clips: Sequence[Clip]) -> AudioBatch:
         """What `load` or `fit` gave for several clips, as one batch."""
         views = {row: clip.views for row, clip in enumerate(clips) if clip.views is not None}
         features = [torch.from_numpy(view) for view in views.values()]
+        samples = [clip.samples for clip in clips]
+        lengths = frames = None
+        if self.config.keeps_length:
+            frames = torch.tensor([self.log_mel.frames(len(clip)) for clip in samples])
+        if self.config.length.keeps_samples:
+            lengths = torch.tensor([len(clip) for clip in samples])
+            samples = _filled_up(samples, self.config.window_samples if frames is None else int(lengths.max()))
         return AudioBatch(
-            waveforms=torch.from_numpy(np.stack([clip.samples for clip in clips])),
+            waveforms=torch.from_numpy(np.stack(samples)),
             is_longer=torch.tensor([clip.is_longer for clip in clips], dtype=torch.bool),
             fused=FusedViews(torch.tensor(list(views)), torch.stack(features)) if views else None,
+            lengths=lengths,
+            frames=frames,
         )
 
     def forward(self, audio: AudioBatch) -> Float[Tensor, "batch views frames mels"]:
-        """Log-mel features of a batch: one view a clip, or with fusion four, which are alike in a short clip."""
-        features: Tensor = self.log_mel(audio.waveforms)[:, None].expand(-1, self.views, -1, -1)
+        """Log-mel features of a batch: one view a clip, or with fusion four, which are alike in a short clip.
+
+        A clip that keeps its length has the features that it has alone, and frames of zeros after them.
+        """
+        lengths = None if audio.lengths is None else audio.lengths.tolist()
+        features: Tensor = self.log_mel(audio.waveforms, lengths)[:, None].expand(-1, self.views, -1, -1)
         return features if audio.fused is None else features.index_copy(0, audio.fused.rows, audio.fused.features)
 
     def _rounded(self, samples: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, " samples"]:
@@ -197,6 +227,10 @@ class Frontend(nn.Module):
         if n_samples == 0:
             rate_hz = self.config.sample_rate_hz
             raise EmptyAudioError(source_name(source), f"is too short: no sample is left of it at {rate_hz} Hz")
+
+
+def _filled_up(clips: Sequence[npt.NDArray[np.float32]], n_samples: int) -> list[npt.NDArray[np.float32]]:
+    return [np.pad(clip, (0, n_samples - len(clip))) for clip in clips]
 
 
 def int16_round_trip(samples: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, " samples"]:
@@ -213,9 +247,6 @@ FRONTEND_PRESETS: dict[str, FrontendConfig] = {
     "laion-fusion": FrontendConfig(mel=MEL_PRESETS["laion-fusion"], int16_round_trip=True, fusion=FusionConfig()),
     "msclap-2022": FrontendConfig(window_s=5.0, length=LengthConfig(short="repeat"), mel=MEL_PRESETS["msclap-2022"]),
     "msclap-2023": FrontendConfig(window_s=7.0, length=LengthConfig(short="repeat"), mel=MEL_PRESETS["msclap-2023"]),
-    "audiomae": FrontendConfig(length=LengthConfig(short="zero-pad"), mel=MEL_PRESETS["audiomae"]),
+    "audiomae": FrontendConfig(length=LengthConfig(short="zero-pad-features"), mel=MEL_PRESETS["audiomae"]),
 }
-"""The models' own front-ends. Where they crop at random in use (LAION, MS-CLAP), these take the first part.
-
-AudioMAE pads features, not samples: its clips shorter than 10 s end in frames of 0, these in frames of silence.
-"""
+"""The models' own front-ends. Where they crop at random in use (LAION, MS-CLAP), these take the first part."""

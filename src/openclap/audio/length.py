@@ -1,4 +1,4 @@
-"""Clips of any length to one length: repeat-pad, repeat or zero-pad what is short; crop what is long."""
+"""Clips of any length to the model's: repeat-pad, repeat, zero-pad or keep what is short; crop what is long."""
 
 from __future__ import annotations
 
@@ -16,12 +16,29 @@ class LengthConfig(Config):
 
     Attributes:
         short: "repeat-pad" repeats the clip as often as it fits whole, then adds zeros (LAION-CLAP's `repeatpad`);
-            "repeat" repeats it and cuts the last repeat (MS-CLAP); "zero-pad" adds zeros.
+            "repeat" repeats it and cuts the last repeat (MS-CLAP); "zero-pad" adds zeros. The other two compute the
+            features of the clip as it is: "zero-pad-features" adds frames of 0 to them, before they are normalised
+            (AudioMAE); "keep" adds nothing, and the encoder hears as much as there is.
         crop: which part of a long clip is taken when there is no randomness: its "first", or its "centre".
     """
 
-    short: Literal["repeat-pad", "repeat", "zero-pad"] = "repeat-pad"
+    short: Literal["repeat-pad", "repeat", "zero-pad", "zero-pad-features", "keep"] = "repeat-pad"
     crop: Literal["first", "centre"] = "first"
+
+    @property
+    def keeps_samples(self) -> bool:
+        """Whether a short clip's samples stay as many as they are."""
+        return self.short in {"zero-pad-features", "keep"}
+
+    def fitted_samples(self, n_samples: int, window: int, least: int) -> int:
+        """How many samples a clip has in the end.
+
+        Args:
+            n_samples: how many it comes with.
+            window: how many the model's window has.
+            least: how many features need, at most `window`.
+        """
+        return min(max(n_samples, least), window) if self.keeps_samples else window
 
 
 def fit_length(

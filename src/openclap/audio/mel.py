@@ -12,15 +12,16 @@ large temporary tensors cost page faults; and it gives every clip the same numbe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
 
 from openclap.audio.filter_bank import mel_filter_bank
 from openclap.audio.mel_config import MEL_PRESETS, MelConfig
@@ -59,21 +60,36 @@ class LogMel(nn.Module):
         """How many frames a clip of so many samples gives."""
         return self.config.count_frames(n_samples)
 
-    def forward(self, waveforms: Float[Tensor, "*batch samples"]) -> Float[Tensor, "*batch frames mels"]:
+    def forward(
+        self, waveforms: Float[Tensor, "*batch samples"], lengths: Sequence[int] | None = None
+    ) -> Float[Tensor, "*batch frames mels"]:
         """Log-mel features of each clip.
+
+        Args:
+            waveforms: clips of one length.
+            lengths: how many samples of each clip are the clip, where they differ. Its features are those that it has
+                alone, and frames of 0 after them, which are normalised like the others.
 
         Raises:
             AudioFormatError: if the clips are too short for one frame.
         """
         n_samples = waveforms.shape[-1]
-        if self.frames(n_samples) == 0:
+        shortest = min(lengths or [n_samples])
+        if self.frames(shortest) == 0:
             needed = self.config.shortest_clip
-            raise AudioFormatError("<waveforms>", f"{n_samples} samples are too few for a frame, which takes {needed}")
+            raise AudioFormatError("<waveforms>", f"{shortest} samples are too few for a frame, which takes {needed}")
         with torch.autocast(waveforms.device.type, enabled=False):
             clips = waveforms.reshape(-1, n_samples).float()
             frames = self.config.frames_cut(n_samples)
-            parts = torch.split(clips, self._clips_at_once(clips, frames))
-            features = self._finished(torch.cat([self._energies(self._prepared(part), frames) for part in parts]))
+            at_once = self._clips_at_once(clips, frames)
+            if lengths is None:
+                parts = [self._energies(self._prepared(part), frames) for part in torch.split(clips, at_once)]
+                features = self._finished(torch.cat(parts))
+            else:
+                starts = range(0, len(clips), at_once)
+                parts = [self._own_energies(clips[i : i + at_once], lengths[i : i + at_once], frames) for i in starts]
+                own = self._own_frames(lengths, frames).to(clips.device, non_blocking=True)
+                features = self._finished(torch.cat(parts), own)
         return features.reshape(*waveforms.shape[:-1], *features.shape[1:])
 
     def extra_repr(self) -> str:
@@ -101,6 +117,22 @@ class LogMel(nn.Module):
             return torch.cat((clips[:, -before:], mirrored), -1)
         return clips
 
+    def _own_energies(
+        self, clips: Float[Tensor, "clips samples"], lengths: Sequence[int], frames: int
+    ) -> Float[Tensor, "clips {frames} mels"]:
+        """The energies of each clip alone, and zeros after its own frames."""
+        longest = max(lengths)
+        prepared = [self._prepared(clip[None, :length])[0] for clip, length in zip(clips, lengths, strict=True)]
+        counted = self.config.frames_cut(longest)
+        energies = self._energies(pad_sequence(prepared, batch_first=True), counted)
+        own = self._own_frames(lengths, counted).to(clips.device, non_blocking=True)
+        return F.pad(energies.where(own, 0.0), (0, 0, 0, frames - counted))
+
+    def _own_frames(self, lengths: Sequence[int], frames: int) -> Bool[Tensor, "clips {frames} 1"]:
+        """Which of so many frames are the clips' own."""
+        counts = torch.tensor([self.config.frames_cut(length) for length in lengths])
+        return (torch.arange(frames) < counts[:, None])[:, :, None]
+
     def _clips_at_once(self, clips: Float[Tensor, "clips samples"], frames: int) -> int:
         if clips.device.type == "cpu":
             return 1
@@ -125,7 +157,9 @@ class LogMel(nn.Module):
             power = power ** (config.power / 2.0)
         return power @ self.bank
 
-    def _finished(self, energies: Float[Tensor, "clips frames mels"]) -> Float[Tensor, "clips frames_ mels"]:
+    def _finished(
+        self, energies: Float[Tensor, "clips frames mels"], own: Bool[Tensor, "clips frames 1"] | None = None
+    ) -> Float[Tensor, "clips frames_ mels"]:
         config = self.config
         if config.log == "ln":
             features = energies.clamp(min=config.amin).log()
@@ -136,6 +170,8 @@ class LogMel(nn.Module):
                 features = features.maximum(features.amax((-2, -1), keepdim=True) - config.top_db)
         if self.bin_min is not None or self.bin_max is not None:
             features = features.clamp(self.bin_min, self.bin_max)
+        if own is not None:
+            features = features.where(own, 0.0)
         if config.frames is not None:
             features = F.pad(features[:, : config.frames], (0, 0, 0, max(0, config.frames - features.shape[1])))
         if config.normalise_mean is not None and config.normalise_std is not None:

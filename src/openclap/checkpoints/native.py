@@ -219,7 +219,8 @@ def check_parts(bundle: Bundle) -> None:
         ConfigError: if they do not; names both sides.
     """
     frontend, tokenizer = bundle.frontend, bundle.tokenizer
-    bundle.model.check_frontend(frontend.config.mel.n_mels, frontend.config.frames, frontend.views)
+    heard = frontend.config
+    bundle.model.check_frontend(heard.mel.n_mels, heard.frames, heard.views, keeps_length=heard.keeps_length)
     if tokenizer is None or not bundle.model.has_text:
         if bundle.model.has_text or tokenizer is not None:
             raise ConfigError("a text tower and a tokenizer go together: give both, or neither (model.text null)")

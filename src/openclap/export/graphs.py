@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from openclap.audio.frontend import Frontend, FrontendConfig
+from openclap.errors import ConfigError
 from openclap.export.mel import GraphLogMel
 from openclap.models.clap import Clap
 
@@ -16,10 +17,18 @@ class AudioGraph(nn.Module):
 
     What is longer than the window is cropped: windows over long sound are the caller's, as they are `Embedder`'s. A
     fused model gets its plain windows: the one view in the place of all, and "longer" never said.
+
+    Raises:
+        ConfigError: if short clips keep their samples.
     """
 
     def __init__(self, frontend: Frontend, model: Clap) -> None:
         super().__init__()
+        if frontend.config.length.keeps_samples:
+            raise ConfigError(
+                f"frontend.length.short is {frontend.config.length.short!r}, which export does not know: it knows "
+                "'repeat-pad', 'repeat' and 'zero-pad'"
+            )
         self.config = frontend.config
         self.log_mel = GraphLogMel(frontend.log_mel, frontend.config.window_samples)
         self.model = model

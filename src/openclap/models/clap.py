@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from openclap.config import Config
 from openclap.errors import ConfigError
-from openclap.models.encoder import AudioEncoder, patch_encoder
+from openclap.models.encoder import AudioEncoder, PatchEncoder, patch_encoder
 from openclap.models.layers.projection import MlpHeads, ProjectionConfig, build_projection
 from openclap.models.mae_decoder import DecoderConfig, MaeDecoder, decoder_for
 from openclap.models.zoo import audio_encoders, text_encoders
@@ -111,10 +111,22 @@ class Clap(nn.Module):
         )
 
     def encode_audio(
-        self, features: Float[Tensor, "batch views frames mels"], is_longer: Bool[Tensor, " batch"] | None = None
+        self,
+        features: Float[Tensor, "batch views frames mels"],
+        is_longer: Bool[Tensor, " batch"] | None = None,
+        frames: Int[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch embed"]:
-        """`audio_embeds`: unit vectors of log-mel features, float32."""
-        return self.project_audio(self.audio_encoder(features, is_longer).pooled)
+        """`audio_embeds`: unit vectors of log-mel features, float32.
+
+        Args:
+            features: of each clip.
+            is_longer: which clips were longer than the window; matters where several views are fused.
+            frames: how many frames of each clip are the clip, where they differ, on the CPU; for encoders that hear
+                clips in their own length.
+        """
+        # Encoders that take windows of one length only need know nothing of `frames`: `check_frontend` refuses them.
+        own = {} if frames is None else {"frames": frames}
+        return self.project_audio(self.audio_encoder(features, is_longer, **own).pooled)
 
     def project_audio(self, pooled: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch embed"]:
         """`audio_embeds`: unit vectors of what the audio encoder pooled, float32."""
@@ -137,9 +149,11 @@ class Clap(nn.Module):
         is_longer: Bool[Tensor, " batch"] | None,
         input_ids: Int[Tensor, "batch tokens"],
         attention_mask: Int[Tensor, "batch tokens"],
+        frames: Int[Tensor, " batch"] | None = None,
     ) -> ClapOutput:
         """The embeddings of a batch of pairs, and what turns their cosines into logits."""
-        return self.paired(self.encode_audio(features, is_longer), self.encode_text(input_ids, attention_mask))
+        audio = self.encode_audio(features, is_longer, frames)
+        return self.paired(audio, self.encode_text(input_ids, attention_mask))
 
     def paired(self, audio: Float[Tensor, "batch embed"], text: Float[Tensor, "batch embed"]) -> ClapOutput:
         """Embeddings that both towers gave, and what turns their cosines into logits."""
@@ -171,13 +185,14 @@ class Clap(nn.Module):
         """The config with every option of both encoders: it builds the same model under any later defaults."""
         return self._resolved
 
-    def check_frontend(self, n_mels: int, frames: int, views: int) -> None:
+    def check_frontend(self, n_mels: int, frames: int, views: int, *, keeps_length: bool = False) -> None:
         """Make sure that a front-end's features fit the audio encoder.
 
         Args:
             n_mels: mel bins of the front-end.
             frames: frames of one window of the front-end.
             views: views of a clip that the front-end makes.
+            keeps_length: whether a clip shorter than the window comes in its own length.
 
         Raises:
             ConfigError: if they do not fit; names both sides.
@@ -200,9 +215,17 @@ class Clap(nn.Module):
                 f"the front-end makes {frames} frames of a window, but audio encoder {name!r} takes at most "
                 f"{encoder.max_frames}: set a shorter frontend.window_s or a longer frontend.mel.hop_length"
             )
+        if keeps_length and not isinstance(encoder, PatchEncoder):
+            raise ConfigError(
+                f"frontend.length.short is 'keep', but audio encoder {name!r} takes clips of one length: set "
+                "frontend.length.short to 'repeat-pad', 'repeat' or 'zero-pad', or model.audio.name to a ViT "
+                "(vit-tiny, vit-small, vit-base, vit-large)"
+            )
         if self.decoder is not None:
             patches = patch_encoder(encoder, name, "a decoder")
             self.decoder.check_grid(-(-frames // patches.patch_size) * patches.rows)
+            if keeps_length:
+                self.decoder.check_any_length()
 
 
 class _NoText(nn.Module):

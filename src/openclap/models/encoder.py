@@ -6,6 +6,7 @@ factory takes, so that `factory(**encoder.config.plain())` builds the same encod
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from jaxtyping import Bool, Float, Int
@@ -53,8 +54,17 @@ class PatchEncoder(AudioEncoder, Protocol):
     """An audio encoder whose tokens are square patches and attend to each other, so that any of them may be left out.
 
     A pooled vector is `pool(encode(embed(features)))`. Masked training drops tokens after `embed`, which then cost
-    nothing.
+    nothing. Clips of a batch may have different numbers of frames and of tokens, and each costs its own.
     """
+
+    def __call__(
+        self,
+        features: Float[Tensor, "batch views frames mels"],
+        is_longer: Bool[Tensor, " batch"] | None = None,
+        frames: Int[Tensor, " batch"] | None = None,
+    ) -> EncoderOutput:
+        """Tokens and pooled vectors; only the first `frames` of each clip are read, if given."""
+        ...
 
     @property
     def patch_size(self) -> int:
@@ -80,13 +90,19 @@ class PatchEncoder(AudioEncoder, Protocol):
         """What any of the tokens of `embed` become, in their order."""
         ...
 
+    def encode_groups(
+        self, groups: Sequence[Float[Tensor, "clips kept dim"]]
+    ) -> list[Float[Tensor, "clips encoded dim"]]:
+        """What `encode` gives of each group of clips, which may differ in their number of tokens."""
+        ...
+
     def pool(self, tokens: Float[Tensor, "batch encoded dim"]) -> Float[Tensor, "batch dim"]:
         """One vector of what `encode` gave."""
         ...
 
 
 def patch_encoder(encoder: object, name: str, purpose: str) -> PatchEncoder:
-    """The encoder itself, if any of its tokens may be left out.
+    """The encoder itself, if any of its tokens may be left out, and its clips may have any length.
 
     Args:
         encoder: an audio encoder.

@@ -168,6 +168,18 @@ class MaeDecoder(nn.Module):
                 f"{whole // self.config.rows} column(s) at a time): choose another window_s, or 'global' blocks"
             )
 
+    def check_any_length(self) -> None:
+        """Make sure that clips of any number of patches can be decoded.
+
+        Raises:
+            ConfigError: if this decoder cuts them into windows.
+        """
+        if self.config.blocks == "windows":
+            raise ConfigError(
+                "frontend.length.short is 'keep', but model.decoder.blocks 'windows' need clips that windows fill "
+                "without rest: set model.decoder.blocks to 'global', or frontend.length.short to 'repeat-pad'"
+            )
+
 
 def _spread(
     patches: Float[Tensor, "batch patches pixels"],

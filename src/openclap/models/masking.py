@@ -22,7 +22,7 @@ from openclap.errors import ConfigError
 
 
 class MaskingConfig(Config):
-    """How many tokens are removed, and which.
+    """How many tokens are removed, and which. However short a clip is, one of its times or tokens is kept [ours].
 
     Attributes:
         kind: "none"; "1d": any tokens, each clip its own; "2d": whole times (columns) and whole mel rows; "block":
@@ -65,15 +65,14 @@ class MaskingConfig(Config):
         Raises:
             ConfigError: if none would be.
         """
-        if self.kind == "2d":
-            times, mels = _share(tokens // rows, self.time_ratio), _share(rows, self.mel_ratio)
-            count, what = times * mels, f"{times} of {tokens // rows} times and {mels} of {rows} mel rows"
-        else:
-            count = _share(tokens, self.ratio)
-            what = f"{count} of {tokens} tokens"
-        if count == 0:
-            raise ConfigError(f"masking keeps {what}, so that nothing is left to hear: lower its ratios")
-        return count
+        if self.kind != "2d":
+            return _share(tokens, self.ratio)
+        mels = int(rows * (1 - self.mel_ratio))
+        if mels == 0:
+            raise ConfigError(
+                f"masking keeps 0 of {rows} mel rows, so that nothing is left to hear: lower masking.mel_ratio"
+            )
+        return _share(tokens // rows, self.time_ratio) * mels
 
 
 class Mask(NamedTuple):
@@ -153,8 +152,8 @@ def _scores(
 
 
 def _share(count: int, ratio: float) -> int:
-    """How many are kept when a share is removed, rounded down as MAE does."""
-    return int(count * (1 - ratio))
+    """How many are kept when a share is removed, rounded down as MAE does, but one at least."""
+    return max(1, int(count * (1 - ratio)))
 
 
 def _ranks(scores: Float[Tensor, "batch count"]) -> Int[Tensor, "batch count"]:

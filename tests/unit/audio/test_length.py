@@ -21,12 +21,20 @@ THREE = np.array([1, 2, 3], np.float32)
         ("repeat-pad", [1, 2, 3, 1, 2, 3, 0, 0]),
         ("repeat", [1, 2, 3, 1, 2, 3, 1, 2]),
         ("zero-pad", [1, 2, 3, 0, 0, 0, 0, 0]),
+        ("keep", [1, 2, 3, 0, 0, 0, 0, 0]),  # as a clip too short for one frame gets enough for it
     ],
 )
 def test_short_clips_are_filled_by_their_policy(
-    short: Literal["repeat-pad", "repeat", "zero-pad"], expected: list[int]
+    short: Literal["repeat-pad", "repeat", "zero-pad", "keep"], expected: list[int]
 ) -> None:
     assert fit_length(THREE, 8, LengthConfig(short=short)).tolist() == expected
+
+
+@pytest.mark.parametrize(("n_samples", "fitted"), [(3, 5), (5, 5), (6, 6), (8, 8), (9, 8)])
+def test_a_kept_clip_has_its_own_length_between_what_features_need_and_the_window(n_samples: int, fitted: int) -> None:
+    for short in ("keep", "zero-pad-features"):
+        assert LengthConfig.read({"short": short}).fitted_samples(n_samples, window=8, least=5) == fitted
+    assert LengthConfig(short="zero-pad").fitted_samples(n_samples, window=8, least=5) == 8
 
 
 def test_long_clips_are_cropped_at_the_first_or_the_centre() -> None:

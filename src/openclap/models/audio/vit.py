@@ -7,17 +7,19 @@ and `pool` are steps of their own; the weight of the patches is a Linear, which 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from openclap.config import Config
 from openclap.errors import ConfigError
-from openclap.models.layers.patches import patchify
+from openclap.models.layers.length_groups import packed, unpacked
+from openclap.models.layers.patches import GroupedFeatures, patchify
 from openclap.models.layers.positions import Positions, PositionTable
 from openclap.models.layers.vit_block import LAYER_NORM_EPS, VitBlock, initialise
 from openclap.models.zoo import audio_encoders
@@ -77,7 +79,8 @@ class Vit(nn.Module):
     `forward` is `pool(encode(embed(features)))`. Between the steps tokens may be left out or chosen, since each token
     carries its position: masked training drops some after `embed`.
 
-    Any number of frames will do: the last patch is filled up with zeros, which is our choice.
+    Any number of frames will do: the last patch is filled up with zeros, which is our choice. Clips of a batch may have
+    different numbers of frames: each is encoded as if it were alone, and costs what it would cost alone.
 
     Args:
         config: the geometry; the weights start random, as MAE's do.
@@ -108,21 +111,31 @@ class Vit(nn.Module):
         self,
         features: Float[Tensor, "batch views frames mels"],
         is_longer: Bool[Tensor, " batch"] | None = None,  # noqa: ARG002
+        frames: Int[Tensor, " batch"] | None = None,
     ) -> EncoderOutput:
         """Tokens of all patches and their mean.
 
         Args:
             features: log-mel features of one view.
             is_longer: of no matter to this encoder.
+            frames: how many frames of each clip are the clip, on the CPU; None takes all of them.
 
         Returns:
-            The tokens one time after the other, from low to high mel bins within a time; and the pooled vector.
+            The tokens one time after the other, from low to high mel bins within a time, of a clip that has fewer than
+            others with zeros after them; and the pooled vector.
 
         Raises:
             ConfigError: if the features have another number of views or mel bins.
         """
-        tokens = self.encode(self.embed(features))
-        return EncoderOutput(tokens=tokens[:, self.leading :], pooled=self.pool(tokens))
+        if frames is None:
+            tokens = self.encode(self.embed(features))
+            return EncoderOutput(tokens=tokens[:, self.leading :], pooled=self.pool(tokens))
+        cut = GroupedFeatures.of(features, frames, self.patch_size)
+        encoded = self.encode_groups([self.embed(group) for group in cut.features])
+        return EncoderOutput(
+            tokens=cut.groups.join_padded([tokens[:, self.leading :] for tokens in encoded]),
+            pooled=cut.groups.join([self.pool(tokens) for tokens in encoded]),
+        )
 
     @property
     def leading(self) -> int:
@@ -147,11 +160,31 @@ class Vit(nn.Module):
 
     def encode(self, tokens: Float[Tensor, "batch kept dim"]) -> Float[Tensor, "batch encoded dim"]:
         """What the blocks make of any of the tokens of `embed`: in the same order, a CLS token before them."""
-        if self.cls_token is not None:
-            tokens = torch.cat([self.cls_token.expand(tokens.shape[0], -1, -1), tokens], dim=1)
+        tokens = self._led(tokens)
         for block in self.blocks:
             tokens = block(tokens)
         return self.norm(tokens) if self.config.norm == "tokens" else tokens
+
+    def encode_groups(
+        self, groups: Sequence[Float[Tensor, "clips kept dim"]]
+    ) -> list[Float[Tensor, "clips encoded dim"]]:
+        """`encode` of several groups of clips, each with as many tokens as it likes, at the cost of these tokens.
+
+        Linear maps run over all groups at once, so that a group of one clip is no loss. Attention stays within a clip.
+        """
+        if len(groups) == 1:
+            return [self.encode(groups[0])]
+        tokens, shapes = packed([self._led(group) for group in groups])
+        for block in self.blocks:
+            assert isinstance(block, VitBlock)
+            tokens = block.packed(tokens, shapes)
+        return list(unpacked(self.norm(tokens) if self.config.norm == "tokens" else tokens, shapes))
+
+    def _led(self, tokens: Float[Tensor, "batch kept dim"]) -> Float[Tensor, "batch led dim"]:
+        """The CLS token, if there is one, and the tokens."""
+        if self.cls_token is None:
+            return tokens
+        return torch.cat([self.cls_token.expand(tokens.shape[0], -1, -1), tokens], dim=1)
 
     def pool(self, tokens: Float[Tensor, "batch encoded dim"]) -> Float[Tensor, "batch dim"]:
         """The mean of what `encode` gave, without the CLS token."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from openclap.models.layers.length_groups import Shapes
 
 
 class DropPath(nn.Module):
@@ -21,8 +24,19 @@ class DropPath(nn.Module):
         """The branch, with whole samples zeroed."""
         if not self.training or self.rate == 0:
             return branch
+        return branch * self._factors(branch, len(branch))[:, None, None]
+
+    def packed(self, branch: Float[Tensor, "packed dim"], shapes: Shapes) -> Float[Tensor, "packed dim"]:
+        """The same of samples of several lengths, packed."""
+        if not self.training or self.rate == 0:
+            return branch
+        tokens = torch.tensor([count for clips, count in shapes for _ in range(clips)]).to(branch.device)
+        factors = self._factors(branch, len(tokens)).repeat_interleave(tokens, output_size=len(branch))
+        return branch * factors[:, None]
+
+    def _factors(self, branch: Tensor, samples: int) -> Float[Tensor, " {samples}"]:
         keep = 1 - self.rate
-        return branch * branch.new_empty(len(branch), 1, 1).bernoulli_(keep).div_(keep)
+        return branch.new_empty(samples).bernoulli_(keep).div_(keep)
 
     def extra_repr(self) -> str:
         """The rate, for `print(model)`."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
+
+from openclap.models.layers.length_groups import LengthGroups
 
 
 def patchify(features: Float[Tensor, "batch 1 frames mels"], size: int) -> Float[Tensor, "batch patches {size}*{size}"]:
@@ -29,3 +34,36 @@ def unpatchify(
     batch, rows = patches.shape[0], mels // size
     columns = patches.view(batch, -1, rows, size, size)
     return columns.transpose(2, 3).reshape(batch, 1, -1, mels)
+
+
+@dataclass(frozen=True, eq=False)
+class GroupedFeatures:
+    """Features of clips of different lengths, those with equally many patches together.
+
+    Attributes:
+        groups: which clips these are.
+        features: of each group, as many frames as its patches have, zeros after a clip's own.
+    """
+
+    groups: LengthGroups
+    features: tuple[Float[Tensor, "clips views frames mels"], ...]
+
+    @classmethod
+    def of(
+        cls, features: Float[Tensor, "batch views frames mels"], frames: Int[Tensor, " batch"] | None, size: int
+    ) -> GroupedFeatures:
+        """The groups of a batch.
+
+        Args:
+            features: what stands after a clip's own frames is not read.
+            frames: how many frames are each clip's own, at least 1; None are all of them.
+            size: frames of a patch.
+        """
+        batch, _, longest, _ = features.shape
+        if frames is None:
+            return cls(LengthGroups.of(torch.full((batch,), longest)), (features,))
+        groups = LengthGroups.of(-(-frames // size) * size)
+        own = torch.arange(longest) < frames.cpu()[:, None]
+        own = own.to(features.device, non_blocking=True)[:, None, :, None]
+        split = groups.split(features.where(own, 0.0))
+        return cls(groups, tuple(part[:, :, :length] for part, length in zip(split, groups.lengths, strict=True)))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from openclap.models.layers.drop_path import DropPath
+from openclap.models.layers.length_groups import Shapes, unpacked
 
 LAYER_NORM_EPS = 1e-6
 """MAE's and AudioMAE's, in encoder and decoder."""
 
 
 class Attention(nn.Module):
-    """Multi-head attention of all tokens to all tokens.
+    """Multi-head attention of all tokens of a clip to all of them.
 
     Args:
         dim: width of the tokens.
@@ -28,12 +30,20 @@ class Attention(nn.Module):
 
     def forward(self, tokens: Float[Tensor, "batch tokens dim"]) -> Float[Tensor, "batch tokens dim"]:
         """What each token gathered from all."""
-        batch, count, dim = tokens.shape
-        qkv = self.qkv(tokens).view(batch, count, 3, self.heads, dim // self.heads)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)
-        out = F.scaled_dot_product_attention(query, key, value)
-        mixed: Tensor = self.proj(out.transpose(1, 2).reshape(batch, count, dim))
+        mixed: Tensor = self.proj(self._gather(self.qkv(tokens)))
         return mixed
+
+    def packed(self, tokens: Float[Tensor, "packed dim"], shapes: Shapes) -> Float[Tensor, "packed dim"]:
+        """The same for clips of several lengths: what each token gathered from those of its own clip."""
+        gathered = [self._gather(group).flatten(0, 1) for group in unpacked(self.qkv(tokens), shapes)]
+        mixed: Tensor = self.proj(torch.cat(gathered))
+        return mixed
+
+    def _gather(self, qkv: Float[Tensor, "batch tokens dim3"]) -> Float[Tensor, "batch tokens dim"]:
+        batch, count, _ = qkv.shape
+        query, key, value = qkv.view(batch, count, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        out = F.scaled_dot_product_attention(query, key, value)
+        return out.transpose(1, 2).reshape(batch, count, -1)
 
 
 class VitBlock(nn.Module):
@@ -59,6 +69,11 @@ class VitBlock(nn.Module):
         tokens = tokens + self.drop_path(self.attention(self.norm1(tokens)))
         mixed: Tensor = self.drop_path(self.mlp(self.norm2(tokens)))
         return tokens + mixed
+
+    def packed(self, tokens: Float[Tensor, "packed dim"], shapes: Shapes) -> Float[Tensor, "packed dim"]:
+        """The same for clips of several lengths, each as if it were alone."""
+        tokens = tokens + self.drop_path.packed(self.attention.packed(self.norm1(tokens), shapes), shapes)
+        return tokens + self.drop_path.packed(self.mlp(self.norm2(tokens)), shapes)
 
 
 def perceptron(dim: int, ratio: float) -> nn.Sequential:

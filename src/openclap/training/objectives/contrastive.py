@@ -37,7 +37,8 @@ class ContrastiveObjective:
     ) -> dict[str, Tensor]:
         """The loss, in-batch accuracies both ways, and in training the logit scale."""
         text = texts_of(batch)
-        output = model(features, batch.audio.is_longer, text.input_ids, text.attention_mask)
+        audio = batch.audio
+        output = model(features, audio.is_longer, text.input_ids, text.attention_mask, audio.frames)
         parts = self.compare(output, batch)
         if model.training:  # for validation it is not a measure of anything
             parts["logit_scale"] = output.logit_scale.detach()

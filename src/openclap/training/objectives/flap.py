@@ -90,7 +90,7 @@ class FlapObjective:
     def _train(
         self, model: Clap, features: Float[Tensor, "batch views frames mels"], batch: PairBatch
     ) -> dict[str, Tensor]:
-        clips, text = MaskedClips(model, features), texts_of(batch)
+        clips, text = MaskedClips(model, features, batch.audio.frames), texts_of(batch)
         text_embeds = model.encode_text(text.input_ids, text.attention_mask)
         views = [self._view(model, clips, text_embeds, batch) for _ in range(self.config.views)]
         parts = {name: torch.stack([view[name] for view in views]).mean() for name in views[0]}
@@ -104,12 +104,12 @@ class FlapObjective:
     def _view(
         self, model: Clap, clips: MaskedClips, text_embeds: Float[Tensor, "batch embed"], batch: PairBatch
     ) -> dict[str, Tensor]:
-        encoded, mask = clips.encoded(self.config.masking)
-        output = model.paired(model.project_audio(clips.encoder.pool(encoded)), text_embeds)
+        encoded, masks = clips.encoded(self.config.masking)
+        output = model.paired(model.project_audio(clips.pooled(encoded)), text_embeds)
         parts = self._contrastive.compare(output, batch)
         parts["logit_scale"] = output.logit_scale.detach()
         if self.config.reconstruction is not None:
-            error = clips.reconstruction(decoder_of(model), self.config.reconstruction, encoded, mask)
+            error = clips.reconstruction(decoder_of(model), self.config.reconstruction, encoded, masks)
             parts["reconstruction"] = error
         return parts
 
@@ -118,8 +118,8 @@ class FlapObjective:
     ) -> dict[str, Tensor]:
         parts = self._contrastive(model, features, batch)
         if self.config.reconstruction is not None:
-            clips = MaskedClips(model, features)
-            encoded, mask = clips.encoded(self.config.masking, same_chance(features.device))
-            error = clips.reconstruction(decoder_of(model), self.config.reconstruction, encoded, mask)
+            clips = MaskedClips(model, features, batch.audio.frames)
+            encoded, masks = clips.encoded(self.config.masking, same_chance(features.device))
+            error = clips.reconstruction(decoder_of(model), self.config.reconstruction, encoded, masks)
             parts["reconstruction"] = error.detach()
         return parts

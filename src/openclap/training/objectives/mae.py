@@ -70,10 +70,10 @@ class MaeObjective:
         self,
         model: Clap,
         features: Float[Tensor, "batch views frames mels"],
-        batch: PairBatch,  # noqa: ARG002
+        batch: PairBatch,
     ) -> dict[str, Tensor]:
         """The loss: of normalised targets under "mse", 1 is that of knowing nothing."""
-        clips = MaskedClips(model, features)
+        clips = MaskedClips(model, features, batch.audio.frames)
         generator = None if model.training else same_chance(features.device)
-        encoded, mask = clips.encoded(self.config.masking, generator)
-        return {"loss": clips.reconstruction(decoder_of(model), self.config.reconstruction, encoded, mask)}
+        encoded, masks = clips.encoded(self.config.masking, generator)
+        return {"loss": clips.reconstruction(decoder_of(model), self.config.reconstruction, encoded, masks)}
