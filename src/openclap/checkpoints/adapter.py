@@ -1,7 +1,7 @@
 """What an adapter is: a foreign checkpoint to a bundle, and a bundle to a foreign checkpoint; and the registry of them.
 
 An adapter goes by what a file holds, never by how it is called. It writes each rule about names and shapes once, and
-uses it in both directions, so that what was read can be written again (`checkpoints/names.py`).
+uses it in both directions, so that what was read can be written again (`checkpoints/maps/rules.py`).
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ from torch import Tensor
 from openclap.checkpoints.adapter import Source
 from openclap.checkpoints.adapters.audiomae import read_audiomae
 from openclap.checkpoints.adapters.msclap import read_msclap_audio
-from openclap.checkpoints.laion_towers import audio_in
 from openclap.checkpoints.load import load, locate, recognise
-from openclap.checkpoints.names import to_ours
+from openclap.checkpoints.maps.laion_towers import audio_in
+from openclap.checkpoints.maps.rules import to_ours
 from openclap.checkpoints.weights import put_weights
 from openclap.config import Config
 from openclap.errors import ConfigError

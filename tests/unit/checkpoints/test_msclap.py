@@ -18,10 +18,10 @@ from torch import Tensor
 from openclap.audio.frontend import FRONTEND_PRESETS, Frontend
 from openclap.checkpoints.adapter import adapters
 from openclap.checkpoints.load import load, recognise
+from openclap.checkpoints.maps.torchlibrosa import torchlibrosa_buffers
 from openclap.checkpoints.native import Bundle, load_bundle, save_bundle
 from openclap.checkpoints.pretrained_audio import AudioInit, load_audio
 from openclap.checkpoints.source import open_file
-from openclap.checkpoints.torchlibrosa import torchlibrosa_buffers
 from openclap.errors import CheckpointError
 from openclap.models.clap import Clap, EncoderConfig
 from openclap.models.layers.windows import relative_position_index, shift_mask

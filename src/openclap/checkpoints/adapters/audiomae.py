@@ -23,7 +23,7 @@ from torch import Tensor
 from openclap.atomic import file_written_whole
 from openclap.checkpoints.adapter import Source, adapters
 from openclap.checkpoints.differences import differences
-from openclap.checkpoints.names import Fixed, Pair, count, linear, same, to_ours, to_theirs
+from openclap.checkpoints.maps.rules import Fixed, Pair, count, linear, same, to_ours, to_theirs
 from openclap.checkpoints.native import Bundle
 from openclap.checkpoints.weights import WithoutRandomFill, put_weights
 from openclap.errors import CheckpointError, ConfigError

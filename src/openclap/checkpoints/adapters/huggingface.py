@@ -15,12 +15,12 @@ from torch import Tensor
 from openclap.atomic import written_whole
 from openclap.audio.frontend import FrontendConfig
 from openclap.checkpoints.adapter import Source, adapters
-from openclap.checkpoints.huggingface_config import read_frontend, read_model, write_frontend, write_model
-from openclap.checkpoints.huggingface_names import TEXT_SCALE, clap_fixed, clap_pairs
-from openclap.checkpoints.names import to_ours, to_theirs
+from openclap.checkpoints.maps.huggingface_config import read_frontend, read_model, write_frontend, write_model
+from openclap.checkpoints.maps.huggingface_model import TEXT_SCALE, clap_fixed, clap_pairs
+from openclap.checkpoints.maps.rules import to_ours, to_theirs
+from openclap.checkpoints.maps.text import hf_config
 from openclap.checkpoints.native import Bundle, BundleConfig, make_bundle
 from openclap.checkpoints.source import read_json
-from openclap.checkpoints.text_names import hf_config
 from openclap.checkpoints.tokenizer_files import find_tokenizer, has_tokenizer, write_tokenizer
 from openclap.checkpoints.weights import put_weights, write_tensors
 from openclap.errors import CheckpointError, ConfigError

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from openclap.atomic import file_written_whole
 from openclap.checkpoints.adapter import Source, adapters
-from openclap.checkpoints.laion_frontend import frontend_rules, read_frontend
-from openclap.checkpoints.laion_towers import Part, TextPart, audio_in, audio_of, text_in, text_of
-from openclap.checkpoints.names import Pair, linear, same, to_ours, to_theirs
+from openclap.checkpoints.maps.laion_frontend import frontend_rules, read_frontend
+from openclap.checkpoints.maps.laion_towers import Part, TextPart, audio_in, audio_of, text_in, text_of
+from openclap.checkpoints.maps.rules import Pair, linear, same, to_ours, to_theirs
+from openclap.checkpoints.maps.text import hf_config
 from openclap.checkpoints.native import Bundle, BundleConfig, make_bundle
-from openclap.checkpoints.text_names import hf_config
 from openclap.checkpoints.tokenizer_files import find_tokenizer
 from openclap.checkpoints.weights import put_weights
 from openclap.errors import CheckpointError, ConfigError

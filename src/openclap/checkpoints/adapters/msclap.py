@@ -18,14 +18,14 @@ from openclap.atomic import file_written_whole
 from openclap.audio.frontend import FRONTEND_PRESETS, FrontendConfig
 from openclap.checkpoints.adapter import Source, adapters
 from openclap.checkpoints.differences import differences
-from openclap.checkpoints.htsat_names import htsat_fixed, htsat_heads, htsat_pairs, read_htsat_config
-from openclap.checkpoints.msclap_text import TEXT_KINDS, TextKind, text_kind
-from openclap.checkpoints.names import Fixed, Pair, linear, same, to_ours, to_theirs
+from openclap.checkpoints.maps.htsat import htsat_fixed, htsat_heads, htsat_pairs, read_htsat_config
+from openclap.checkpoints.maps.msclap_text import TEXT_KINDS, TextKind, text_kind
+from openclap.checkpoints.maps.pann import pann_heads, pann_pairs, read_pann_config
+from openclap.checkpoints.maps.rules import Fixed, Pair, linear, same, to_ours, to_theirs
+from openclap.checkpoints.maps.text import hf_config
+from openclap.checkpoints.maps.torchlibrosa import torchlibrosa_buffers
 from openclap.checkpoints.native import Bundle, BundleConfig, make_bundle
-from openclap.checkpoints.pann_names import pann_heads, pann_pairs, read_pann_config
-from openclap.checkpoints.text_names import hf_config
 from openclap.checkpoints.tokenizer_files import find_tokenizer
-from openclap.checkpoints.torchlibrosa import torchlibrosa_buffers
 from openclap.checkpoints.weights import put_weights
 from openclap.errors import CheckpointError, ConfigError
 from openclap.models.audio.htsat import HtsatConfig

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from openclap.checkpoints.fusion_names import blend_pairs, frame_fusion_pairs, fusion_kind
-from openclap.checkpoints.names import Pair, batch_norm, count, linear, same
+from openclap.checkpoints.maps.fusion import blend_pairs, frame_fusion_pairs, fusion_kind
+from openclap.checkpoints.maps.rules import Pair, batch_norm, count, linear, same
 from openclap.errors import CheckpointError
 from openclap.models.audio.pann import PannConfig
 from openclap.models.clap import EncoderConfig

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from openclap.checkpoints.names import Pair, batch_norm, linear, same
+from openclap.checkpoints.maps.rules import Pair, batch_norm, linear, same
 from openclap.models.layers.fusion import FusionKind
 
 _ATTENTIONS = {"local_att": "local_attention", "global_att": "global_attention"}

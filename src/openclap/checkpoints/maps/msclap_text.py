@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from openclap.checkpoints.names import Fixed, Pair, count, linear, same
-from openclap.checkpoints.text_names import OURS, bert_config, bert_fixed, bert_pairs, heads
+from openclap.checkpoints.maps.rules import Fixed, Pair, count, linear, same
+from openclap.checkpoints.maps.text import OURS, bert_config, bert_fixed, bert_pairs, heads
 from openclap.errors import CheckpointError
 from openclap.models.text.hf import Pooling
 from openclap.text.tokenizer import TokenizerConfig

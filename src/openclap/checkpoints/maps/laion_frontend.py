@@ -8,8 +8,8 @@ from torch import Tensor
 
 from openclap.audio.frontend import FRONTEND_PRESETS, FrontendConfig
 from openclap.audio.mel import MelConfig
-from openclap.checkpoints.names import Fixed
-from openclap.checkpoints.torchlibrosa import fits, has_buffers, torchlibrosa_buffers
+from openclap.checkpoints.maps.rules import Fixed
+from openclap.checkpoints.maps.torchlibrosa import fits, has_buffers, torchlibrosa_buffers
 from openclap.errors import CheckpointError
 
 _PREFIX = "audio_branch."

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from openclap.checkpoints.htsat_names import htsat_encoder, htsat_fixed, htsat_heads, htsat_pairs, read_htsat_config
-from openclap.checkpoints.names import Fixed, Pair
-from openclap.checkpoints.pann_names import pann_encoder, pann_heads, pann_pairs, read_pann_config
-from openclap.checkpoints.text_names import (
+from openclap.checkpoints.maps.htsat import htsat_encoder, htsat_fixed, htsat_heads, htsat_pairs, read_htsat_config
+from openclap.checkpoints.maps.pann import pann_encoder, pann_heads, pann_pairs, read_pann_config
+from openclap.checkpoints.maps.rules import Fixed, Pair
+from openclap.checkpoints.maps.text import (
     bart_config,
     bart_copies,
     bart_pairs,

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from openclap.checkpoints.names import Fixed, Pair, count, linear, same
+from openclap.checkpoints.maps.rules import Fixed, Pair, count, linear, same
 from openclap.models.text.backbone import plain_hf_config
 from openclap.models.text.hf import HfTextEncoder
 

@@ -5,9 +5,9 @@ Source of the names: transformers 5.23, `models/clap/modeling_clap.py`. Query, k
 
 from __future__ import annotations
 
-from openclap.checkpoints.fusion_names import blend_pairs, conv
-from openclap.checkpoints.names import Fixed, Pair, batch_norm, linear, same
-from openclap.checkpoints.text_names import bert_fixed, bert_pairs
+from openclap.checkpoints.maps.fusion import blend_pairs, conv
+from openclap.checkpoints.maps.rules import Fixed, Pair, batch_norm, linear, same
+from openclap.checkpoints.maps.text import bert_fixed, bert_pairs
 from openclap.models.audio.htsat import HtsatConfig
 from openclap.models.layers.windows import relative_position_index
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from openclap.audio.filter_bank import mel_filter_bank
 from openclap.audio.mel import MelConfig
-from openclap.checkpoints.names import Fixed
+from openclap.checkpoints.maps.rules import Fixed
 
 # Both are float64 rounded to float32, theirs by repeated products. A filter bank that reaches 1 kHz higher or lower
 # is 1e-3 away.

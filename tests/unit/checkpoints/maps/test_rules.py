@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from openclap.checkpoints.differences import differences
-from openclap.checkpoints.names import Fixed, Pair, batch_norm, count, linear, same, to_ours, to_theirs
+from openclap.checkpoints.maps.rules import Fixed, Pair, batch_norm, count, linear, same, to_ours, to_theirs
 from openclap.errors import CheckpointError
 
 
