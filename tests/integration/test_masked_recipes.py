@@ -86,7 +86,8 @@ def test_pre_training_without_captions_starts_flap_and_draws_what_it_learnt(clip
     assert train("mae-vitb", bare, tmp_path / "mae", [*ENCODER, *DECODER], capsys)["steps"] == 2
     last = tmp_path / "mae" / "last"
     picture = tmp_path / "picture.png"
-    assert run(["reconstruct", str(last), str(bare / "0.flac"), "--out", str(picture)]) == 0
+    assert run(["reconstruct", str(last), str(bare / "1.flac"), "--out", str(picture), "--json"]) == 0
+    assert 0.5 < json.loads(capsys.readouterr().out)["error"] < 3  # two steps in, it knows nothing: about 1
     assert picture.stat().st_size > 0
     settings = [f"text_init.source={text}", f"audio_init.source={last}", *DECODER]
     train("flap-vitb-2d-recon", clips, tmp_path / "flap", settings, capsys)

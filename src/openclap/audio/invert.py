@@ -62,7 +62,7 @@ def _magnitudes(features: Float[Tensor, "frames mels"], config: MelConfig) -> Fl
         triangles=config.mel_triangles,
     )
     inverse = torch.linalg.pinv(torch.from_numpy(bank)).float()
-    magnitudes = (energies @ inverse).clamp(min=0.0).T ** (1.0 / config.power)
+    magnitudes: Tensor = (energies @ inverse).clamp(min=0.0).T ** (1.0 / config.power)
     if config.preemphasis:
         angles = torch.linspace(0.0, math.pi, len(magnitudes))
         response = torch.polar(torch.full_like(angles, config.preemphasis), -angles)

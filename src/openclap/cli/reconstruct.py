@@ -55,7 +55,8 @@ def reconstruct(
         (f"what the model hears: {1 - masked_share:.0%}", found.masked),
         (title, found.reconstruction),
     ]
-    draw_features(panels, bundle.frontend.config.window_s, out)
+    mel = bundle.frontend.config.mel
+    draw_features(panels, len(found.features) * mel.hop_length / mel.sample_rate_hz, out)
     output.say("The picture is in ", (str(out), "bold"))
     output.say(f"Error over what was masked: {found.error:.3f}" + (", where 1 is knowing nothing" if borrowed else ""))
     if sound is not None:

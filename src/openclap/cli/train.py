@@ -54,8 +54,11 @@ def train(
     if result.signal is None:
         output.say("The model is in ", (str(out_dir / "best"), "bold"), ". Next:")
         output.say(f"  openclap info {out_dir / 'best'}")
-        held_out = " --where split=test" if "split" in config.data.train.where else ""
-        output.say(f"  openclap eval {out_dir / 'best'} retrieval --data {config.data.train.path}{held_out}")
+        if config.model.text is None:
+            output.say(f"  openclap reconstruct {out_dir / 'best'} SOUND --out picture.png")
+        else:
+            held_out = " --where split=test" if "split" in config.data.train.where else ""
+            output.say(f"  openclap eval {out_dir / 'best'} retrieval --data {config.data.train.path}{held_out}")
     else:
         output.say(f"Go on with:  openclap train {out_dir} --resume")
     best = (

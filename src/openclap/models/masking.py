@@ -52,7 +52,7 @@ class MaskingConfig(Config):
 
     @property
     def removes(self) -> bool:
-        """Whether anything is removed; of any clip at least one token then is."""
+        """Whether anything is removed."""
         return self.ratio > 0 or self.time_ratio > 0 or self.mel_ratio > 0
 
     def kept(self, tokens: int, rows: int) -> int:

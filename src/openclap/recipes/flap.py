@@ -37,9 +37,12 @@ _ONE_D = {"kind": "1d", "ratio": 0.75}
 _TWO_D = {"kind": "2d", "time_ratio": 0.5, "mel_ratio": 0.5}
 _FRONTEND = FRONTEND_PRESETS["audiomae"]
 _SHORT_FRONTEND = _FRONTEND.model_copy(
-    update={"window_s": 5.0, "length": LengthConfig(), "mel": _FRONTEND.mel.model_copy(update={"frames": 512})}
+    update={"window_s": 4.975, "length": LengthConfig(), "mel": _FRONTEND.mel.model_copy(update={"frames": None})}
 )
-"""AudioMAE's features of 5 s: 32 × 8 patches. Shorter clips are repeated, as in the other small runs [ours]."""
+"""AudioMAE's features of nearly 5 s: 496 frames are 31 × 8 whole patches, and none is filled up [ours].
+
+AudioMAE's own filling, frames of 0 before normalisation, is louder than AudioSet's mean. Shorter clips are repeated.
+"""
 
 
 @recipes.register("flap-vitb-1d")
@@ -119,7 +122,7 @@ def mae_vitb() -> RunConfig:
 def flap_tiny() -> RunConfig:
     """A small FLAP on real sound in ten minutes on two cores, against a frozen pretrained MiniLM text encoder.
 
-    All [ours]: a ViT of width 256 and depth 8 on clips of 5 s, of which 80 % of 256 tokens are masked; batches of 192,
+    All [ours]: a ViT of width 256 and depth 8 on clips of 5 s, of which 80 % of 248 tokens are masked; batches of 192,
     with titles and labels as captions, as in "starter".
     """
     return RunConfig(

@@ -13,6 +13,7 @@ from pydantic import model_validator
 from torch import Tensor
 
 from openclap.config import Config
+from openclap.errors import ConfigError
 from openclap.losses.base import PairLoss
 from openclap.losses.reconstruction import ReconstructionConfig
 from openclap.models.clap import Clap
@@ -62,7 +63,11 @@ class MaeObjective:
         self.reads_text = False
 
     def check(self, model: Clap) -> None:
-        """Make sure that there are an audio encoder that can leave tokens out, and a decoder."""
+        """Make sure that there are an audio encoder that can leave tokens out, and a decoder, and no text tower."""
+        if model.has_text:
+            raise ConfigError(
+                "objective 'mae' trains on sound alone, and would leave a text tower as it is: set model.text to null"
+            )
         encoder_of(model)
         decoder_of(model)
 

@@ -74,6 +74,8 @@ def test_raw_targets_are_the_patches_themselves(make_masked, sounds):
 def test_what_it_needs_of_a_model_is_said(make_masked):
     with pytest.raises(ConfigError, match="no decoder"):
         mae().check(make_masked(text=None, decoder=None))
+    with pytest.raises(ConfigError, match=r"sound alone.*set model\.text to null"):
+        mae().check(make_masked())
     with pytest.raises(ConfigError, match="nothing is"):
         mae(masking={"kind": "none"})
 
