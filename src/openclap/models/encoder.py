@@ -91,8 +91,8 @@ class PatchEncoder(AudioEncoder, Protocol):
         ...
 
     def encode_groups(
-        self, groups: Sequence[Float[Tensor, "clips kept dim"]]
-    ) -> list[Float[Tensor, "clips encoded dim"]]:
+        self, groups: Sequence[Float[Tensor, "_clips _kept dim"]]
+    ) -> list[Float[Tensor, "_clips _encoded dim"]]:
         """What `encode` gives of each group of clips, which may differ in their number of tokens."""
         ...
 

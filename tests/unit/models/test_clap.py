@@ -182,3 +182,33 @@ def test_the_projections_activation_is_a_setting() -> None:
     gelu = Clap(config(projection={"activation": "gelu"})).eval()
     gelu.load_state_dict(relu.state_dict())
     assert not run(gelu).audio_embeds.equal(run(relu).audio_embeds)
+
+
+def test_only_an_encoder_of_patches_takes_clips_in_their_own_length() -> None:
+    named = "frontend.length.short is 'keep', but audio encoder 'htsat-micro' takes clips of one length"
+    with pytest.raises(ConfigError, match=named):
+        Clap(config()).check_frontend(n_mels=16, frames=64, views=1, keeps_length=True)
+    vit = {"name": "vit-micro", "options": {"n_mels": 16}}
+    Clap(config(audio=vit)).check_frontend(n_mels=16, frames=64, views=1, keeps_length=True)
+
+
+def test_a_decoder_of_windows_cannot_decode_clips_of_any_length() -> None:
+    vit = {"name": "vit-micro", "options": {"n_mels": 64}}
+    windows = {"dim": 16, "heads": 2, "depth": 1, "blocks": "windows"}
+    model = Clap(config(audio=vit, decoder=windows))
+    model.check_frontend(n_mels=64, frames=64, views=1)
+    with pytest.raises(ConfigError, match=r"model\.decoder\.blocks 'windows'"):
+        model.check_frontend(n_mels=64, frames=64, views=1, keeps_length=True)
+    model = Clap(config(audio=vit, decoder=windows | {"blocks": "global"}))
+    model.check_frontend(n_mels=64, frames=64, views=1, keeps_length=True)
+
+
+@torch.no_grad()
+def test_clips_of_several_lengths_have_the_vectors_they_have_alone() -> None:
+    torch.manual_seed(0)
+    model = Clap(config(audio={"name": "vit-micro", "options": {"n_mels": 16}})).eval()
+    features, frames = torch.randn(3, 1, 64, 16), torch.tensor([64, 7, 30])
+    vectors = model.encode_audio(features, None, frames)
+    for row, length in enumerate(frames.tolist()):
+        alone = model.encode_audio(features[row : row + 1, :, :length])
+        torch.testing.assert_close(vectors[row : row + 1], alone, atol=1e-5, rtol=1e-5)  # sums in another order

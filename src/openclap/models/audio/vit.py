@@ -166,8 +166,8 @@ class Vit(nn.Module):
         return self.norm(tokens) if self.config.norm == "tokens" else tokens
 
     def encode_groups(
-        self, groups: Sequence[Float[Tensor, "clips kept dim"]]
-    ) -> list[Float[Tensor, "clips encoded dim"]]:
+        self, groups: Sequence[Float[Tensor, "_clips _kept dim"]]
+    ) -> list[Float[Tensor, "_clips _encoded dim"]]:
         """`encode` of several groups of clips, each with as many tokens as it likes, at the cost of these tokens.
 
         Linear maps run over all groups at once, so that a group of one clip is no loss. Attention stays within a clip.

@@ -29,7 +29,7 @@ class LengthGroups:
     """
 
     lengths: tuple[int, ...]
-    rows: tuple[Int[Tensor, " clips"], ...]
+    rows: tuple[Int[Tensor, " _clips"], ...]
 
     @classmethod
     def of(cls, lengths: Int[Tensor, " batch"]) -> LengthGroups:
@@ -38,33 +38,33 @@ class LengthGroups:
         different, counts = torch.unique_consecutive(ordered, return_counts=True)
         return cls(tuple(different.tolist()), torch.split(order, counts.tolist()))
 
-    def split(self, values: Float[Tensor, "batch ..."]) -> tuple[Float[Tensor, "clips ..."], ...]:
+    def split(self, values: Float[Tensor, "batch ..."]) -> tuple[Float[Tensor, "_clips ..."], ...]:
         """Values that stand one a clip, by groups."""
         if len(self.rows) == 1:
             return (values,)
         order = torch.cat(self.rows).to(values.device, non_blocking=True)
         return torch.split(values.index_select(0, order), [len(rows) for rows in self.rows])
 
-    def join(self, groups: Sequence[Float[Tensor, "clips ..."]]) -> Float[Tensor, "batch ..."]:
+    def join(self, groups: Sequence[Float[Tensor, "_clips ..."]]) -> Float[Tensor, "batch ..."]:
         """What `split` gave, or anything else of these groups, in the batch's order."""
         if len(groups) == 1:
             return groups[0]
         back = torch.cat(self.rows).argsort().to(groups[0].device, non_blocking=True)
         return torch.cat(list(groups)).index_select(0, back)
 
-    def join_padded(self, groups: Sequence[Float[Tensor, "clips tokens dim"]]) -> Float[Tensor, "batch longest dim"]:
+    def join_padded(self, groups: Sequence[Float[Tensor, "_clips _tokens dim"]]) -> Float[Tensor, "batch longest dim"]:
         """Tokens in the batch's order, with zeros after those of a clip that has fewer than others."""
         longest = max(group.shape[1] for group in groups)
         return self.join([F.pad(group, (0, 0, 0, longest - group.shape[1])) for group in groups])
 
 
-def packed(groups: Sequence[Float[Tensor, "clips tokens dim"]]) -> tuple[Float[Tensor, "packed dim"], Shapes]:
+def packed(groups: Sequence[Float[Tensor, "_clips _tokens dim"]]) -> tuple[Float[Tensor, "packed dim"], Shapes]:
     """The tokens of all clips of all groups one after the other, and the shapes to find them by."""
     shapes = [(group.shape[0], group.shape[1]) for group in groups]
     return torch.cat([group.flatten(0, 1) for group in groups]), shapes
 
 
-def unpacked(tokens: Float[Tensor, "packed dim"], shapes: Shapes) -> Iterator[Float[Tensor, "clips tokens dim"]]:
+def unpacked(tokens: Float[Tensor, "packed dim"], shapes: Shapes) -> Iterator[Float[Tensor, "_clips _tokens dim"]]:
     """The groups that were packed."""
     parts = torch.split(tokens, [clips * count for clips, count in shapes])
     for part, (clips, count) in zip(parts, shapes, strict=True):

@@ -46,7 +46,7 @@ class GroupedFeatures:
     """
 
     groups: LengthGroups
-    features: tuple[Float[Tensor, "clips views frames mels"], ...]
+    features: tuple[Float[Tensor, "_clips views _frames mels"], ...]
 
     @classmethod
     def of(

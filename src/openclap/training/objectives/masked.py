@@ -44,7 +44,7 @@ class MaskedClips:
 
     def encoded(
         self, masking: MaskingConfig, generator: torch.Generator | None = None
-    ) -> tuple[list[Float[Tensor, "clips encoded dim"]], list[Mask]]:
+    ) -> tuple[list[Float[Tensor, "_clips _encoded dim"]], list[Mask]]:
         """The encoder's tokens of what a new mask keeps, and the mask, of each group.
 
         Args:
@@ -55,7 +55,7 @@ class MaskedClips:
         kept = [mask.keep(tokens) for mask, tokens in zip(masks, self.tokens, strict=True)]
         return self.encoder.encode_groups(kept), masks
 
-    def pooled(self, encoded: Sequence[Float[Tensor, "clips encoded dim"]]) -> Float[Tensor, "batch dim"]:
+    def pooled(self, encoded: Sequence[Float[Tensor, "_clips _encoded dim"]]) -> Float[Tensor, "batch dim"]:
         """One vector a clip of what the encoder gave, in the batch's order."""
         return self._groups.join([self.encoder.pool(tokens) for tokens in encoded])
 
@@ -63,7 +63,7 @@ class MaskedClips:
         self,
         decoder: MaeDecoder,
         config: ReconstructionConfig,
-        encoded: Sequence[Float[Tensor, "clips encoded dim"]],
+        encoded: Sequence[Float[Tensor, "_clips _encoded dim"]],
         masks: Sequence[Mask],
     ) -> Float[Tensor, ""]:
         """How wrong the decoder is about the patches, given what the encoder said of the kept ones.
@@ -79,7 +79,7 @@ class MaskedClips:
         )
 
 
-def _in_a_row(groups: Sequence[Float[Tensor, "clips patches ..."]]) -> Float[Tensor, "rows patches_ ..."]:
+def _in_a_row(groups: Sequence[Float[Tensor, "_clips _patches ..."]]) -> Float[Tensor, "rows patches_ ..."]:
     """What stands one a patch; of several groups, as if it were all of one clip."""
     return groups[0] if len(groups) == 1 else torch.cat([group.flatten(0, 1) for group in groups])[None]
 
