@@ -67,6 +67,7 @@ def export_bundle(
         raise ConfigError(f"opset is {opset}, but must be {_OLDEST_OPSET} or later")
     if directory.exists() and not is_exported(directory) and (not directory.is_dir() or any(directory.iterdir())):
         raise CheckpointError(f"{directory} holds something else than an exported model: give another directory")
+    tokenizer = bundle.text.tokenizer  # a model of sound alone is refused here, and not after its audio graph
     embedder = Embedder.from_bundle(bundle, windows=WindowConfig(long="windows"))
     graphs = {AUDIO_FILE: _audio(bundle, opset), TEXT_FILE: _text(bundle, opset)}
     with written_whole(directory) as fresh:
@@ -74,7 +75,7 @@ def export_bundle(
         for name, graph in graphs.items():
             _save(graph, fresh / name, precision)
             digest.update((fresh / name).read_bytes())
-        bundle.text.tokenizer.save(fresh)
+        tokenizer.save(fresh)
         config = _describe(bundle, embedder.identity, digest.hexdigest(), precision, opset)
         write_exported(config, fresh)
     return config

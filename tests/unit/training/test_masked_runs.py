@@ -126,6 +126,8 @@ def test_a_model_of_sound_alone_is_saved_loaded_and_used(mae, sounds, tmp_path, 
     with pytest.raises(ConfigError, match="no text tower"):
         embedder.classify(sounds / "0.wav", ["low", "high"])
     assert ("tokenizer", "none in the file") in list(describe(last).rows())
+    assert run(["export", str(last), str(tmp_path / "exported")]) == ConfigError.exit_code
+    assert "has no text tower" in capsys.readouterr().err
     assert run(["info", str(last)]) == 0
     printed = capsys.readouterr().out
     assert "none" in printed

@@ -176,3 +176,16 @@ def test_options_are_checked_when_the_run_is_set_up():
         flap(masking={"kind": "none"}, reconstruction=RECONSTRUCTION)
     with pytest.raises(ConfigError, match="did you mean 'masking'"):
         flap(maskin=HALF)
+
+
+def test_in_bf16_losses_are_float32_and_near_those_of_float32(make_masked, clips):
+    losses_found = []
+    for enabled in (False, True):
+        model = make_masked().train()
+        torch.manual_seed(4)
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            parts = flap(masking=HALF, views=2, reconstruction={"loss": "multi-resolution"})(model, *clips)
+        parts["loss"].backward()
+        assert all(value.dtype == torch.float32 for value in parts.values())
+        losses_found.append(parts["loss"].detach())
+    torch.testing.assert_close(*losses_found, rtol=0.02, atol=0)  # bf16 has 8 bits
