@@ -195,6 +195,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"; known: {', '.join(names)}" if names else "; none is known"
 
 
+def some(names: Iterable[str], most: int = 4) -> str:
+    """The first of some names and how many more there are, for an error message; "nothing" where there are none."""
+    names = list(names)
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return (", ".join(names[:most]) or "nothing") + more
+
+
 def _rebuild(cls: type[OpenclapError], message: str, state: dict[str, Any]) -> OpenclapError:
     error = cls.__new__(cls)
     error.args = (message,)

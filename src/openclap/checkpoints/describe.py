@@ -15,10 +15,11 @@ from torch import Tensor
 from openclap.atomic import current
 from openclap.checkpoints.adapter import Source, adapters
 from openclap.checkpoints.digests import file_sha256
+from openclap.checkpoints.json_files import read_json
 from openclap.checkpoints.known import resolve
 from openclap.checkpoints.load import locate, recognise
 from openclap.checkpoints.native import CONFIG_FILE, PROVENANCE_FILE, WEIGHTS_FILE
-from openclap.checkpoints.source import is_safetensors, read_json
+from openclap.checkpoints.source import is_safetensors
 from openclap.errors import CheckpointError
 
 __all__ = ["Description", "WeightsFile", "describe"]

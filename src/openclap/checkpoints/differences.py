@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+OF_TRAINING = frozenset({"drop_path", "dropout", "head_dropout", "spec_augment"})
+"""Options of audio encoders that no weight and no vector depends on: files do not tell them, runs may change them."""
+
 
 def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any], ignoring: Collection[str] = ()) -> list[str]:
     """A sentence for each setting that is not the same, by its dotted name.

@@ -25,7 +25,7 @@ def download_large(repository: str, file: str, revision: str | None) -> None:
     """
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
     from huggingface_hub.file_download import http_get, repo_folder_name
-    from huggingface_hub.utils import WeakFileLock, build_hf_headers
+    from huggingface_hub.utils import WeakFileLock, build_hf_headers  # type: ignore[attr-defined]  # imported for others, unmarked
 
     url = hf_hub_url(repository, file, revision=revision)
     known = get_hf_file_metadata(url)

@@ -8,15 +8,15 @@ tokenizer.json, tokenizer_config.json
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
 from openclap.audio.frontend import FrontendConfig
+from openclap.checkpoints.json_files import read_versioned, write_json
 from openclap.config import Config
-from openclap.errors import CheckpointError
+from openclap.errors import CheckpointError, ConfigError
 from openclap.text.tokenizer import TokenizerConfig
 
 EXPORT_FILE, AUDIO_FILE, TEXT_FILE = "export.json", "audio.onnx", "text.onnx"
@@ -86,20 +86,11 @@ def read_exported(directory: str | Path) -> ExportedConfig:
     """
     path = Path(directory) / EXPORT_FILE
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from error
-    found = values.get("format_version") if isinstance(values, dict) else None
-    if not isinstance(found, int):
-        raise CheckpointError(f"{path} has no format_version: this is no exported model")
-    if found > FORMAT_VERSION:
-        raise CheckpointError(
-            f"{path} has format version {found}, and this openclap reads versions up to {FORMAT_VERSION}: upgrade it"
-        )
-    return ExportedConfig.read(values, origin=str(path))
+        return ExportedConfig.read(read_versioned(path, FORMAT_VERSION, "exported model"), origin=str(path))
+    except ConfigError as error:
+        raise CheckpointError(str(error)) from error
 
 
 def write_exported(config: ExportedConfig, directory: Path) -> None:
     """Write the description into a directory."""
-    text = json.dumps(config.plain(), indent=2, ensure_ascii=False, allow_nan=False)
-    (directory / EXPORT_FILE).write_text(text + "\n", encoding="utf-8")
+    write_json(config.plain(), directory / EXPORT_FILE)

@@ -13,14 +13,15 @@ from pathlib import Path
 import torch
 
 from openclap.atomic import current
-from openclap.checkpoints import hub
 from openclap.checkpoints.adapter import Source, adapters
 from openclap.checkpoints.exported import is_exported
-from openclap.checkpoints.hub import fetch, is_hub_name
+from openclap.checkpoints.hub import fetch, fetch_file, is_hub_name
+from openclap.checkpoints.json_files import read_json
 from openclap.checkpoints.known import resolve
-from openclap.checkpoints.native import BUNDLE_FILES, CONFIG_FILE, WEIGHTS_FILE, Bundle, is_bundle, load_bundle
-from openclap.checkpoints.source import is_pickle, is_safetensors, open_directory, open_file, read_json
-from openclap.errors import CheckpointError
+from openclap.checkpoints.native import BUNDLE_FILES, CONFIG_FILE, Bundle, is_bundle, load_bundle
+from openclap.checkpoints.pickles import is_pickle
+from openclap.checkpoints.source import is_safetensors, open_directory, open_file
+from openclap.errors import CheckpointError, some
 
 _HUB_FILE = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)/(?P<file>[\w.\-/]+?)(?:@(?P<revision>[\w./-]+))?")
 _TOKENIZER_FILES = ("tokenizer*.json", "special_tokens_map.json", "vocab.json", "merges.txt", "vocab.txt")
@@ -73,7 +74,7 @@ def locate(path_or_name: str | Path) -> Path | Source:
         raise CheckpointError(
             f"there is no file or directory {name!r}, and it is no hub name (owner/model, or owner/repository/file.pt)"
         )
-    got = hub.fetch_file(file["repository"], file["file"], file["revision"])
+    got = fetch_file(file["repository"], file["file"], file["revision"])
     return _open_file(got.path, got.repository, got.revision)
 
 
@@ -152,8 +153,5 @@ def _held(directory: Path) -> str:
         return f"it has no {CONFIG_FILE}; did you mean {nested}?"
     files = [child for child in inside if child.is_file() and (is_pickle(child) or is_safetensors(child))]
     if files:
-        return f"it holds {', '.join(file.name for file in files[:4])}: give one of them, as in {files[0]}"
+        return f"it holds {some(file.name for file in files)}: give one of them, as in {files[0]}"
     return f"it has no {CONFIG_FILE}"
-
-
-__all__ = ["WEIGHTS_FILE", "load", "locate", "recognise"]

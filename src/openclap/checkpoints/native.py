@@ -12,7 +12,6 @@ is written with every option resolved, so later defaults do not matter.
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from torch import Tensor
 import openclap
 from openclap.atomic import current, written_whole
 from openclap.audio.frontend import Frontend, FrontendConfig
+from openclap.checkpoints.json_files import read_json, read_versioned, write_json
 from openclap.checkpoints.weights import (
     WithoutRandomFill,
     put_weights,
@@ -135,8 +135,8 @@ def save_bundle(bundle: Bundle, directory: str | Path) -> Path:
         }
     )
     with written_whole(directory) as fresh:
-        _write_json(config.plain(), fresh / CONFIG_FILE)
-        _write_json({"versions": _versions(), **bundle.provenance}, fresh / PROVENANCE_FILE)
+        write_json(config.plain(), fresh / CONFIG_FILE)
+        write_json({"versions": _versions(), **bundle.provenance}, fresh / PROVENANCE_FILE)
         if tokenizer is not None:
             tokenizer.save(fresh)
         write_weights(bundle.model, fresh / WEIGHTS_FILE)
@@ -152,21 +152,13 @@ def load_bundle(directory: str | Path, device: str | torch.device = "cpu") -> Bu
         CheckpointError: if a file is missing or broken, was written by a newer version, or does not fit the others.
     """
     directory = current(Path(directory))
-    values = _read_json(directory / CONFIG_FILE)
-    found = values.get("format_version")
-    if not isinstance(found, int):
-        raise CheckpointError(f"{directory / CONFIG_FILE}: has no format_version; this is no openclap bundle")
-    if found > FORMAT_VERSION:
-        raise CheckpointError(
-            f"{directory}: has format version {found}, and this openclap {openclap.__version__} reads versions up to "
-            f"{FORMAT_VERSION}: upgrade openclap"
-        )
+    values = read_versioned(directory / CONFIG_FILE, FORMAT_VERSION, "openclap bundle")
     try:
         config = BundleConfig.read(values, origin=str(directory / CONFIG_FILE))
         tokenizer = None if config.model.text is None else Tokenizer.read(directory, config.tokenizer)
     except ConfigError as error:
         raise CheckpointError(f"{directory}: {error}") from error
-    provenance = _read_json(directory / PROVENANCE_FILE)
+    provenance = read_json(directory / PROVENANCE_FILE)
     unused = read_weights(directory / UNUSED_FILE) if (directory / UNUSED_FILE).is_file() else {}
     bundle = make_bundle(config, tokenizer, provenance, unused, directory)
     put_weights(bundle.model, read_weights(directory / WEIGHTS_FILE), directory / WEIGHTS_FILE)
@@ -207,7 +199,7 @@ def make_bundle(
 def is_bundle(directory: str | Path) -> bool:
     """Whether a directory describes itself as a bundle, of any format version."""
     try:
-        return "format_version" in _read_json(current(Path(directory)) / CONFIG_FILE)
+        return "format_version" in read_json(current(Path(directory)) / CONFIG_FILE)
     except CheckpointError:
         return False
 
@@ -246,20 +238,3 @@ def _versions() -> dict[str, str]:
 
 def _is_empty(directory: Path) -> bool:
     return directory.is_dir() and not any(directory.iterdir())
-
-
-def _write_json(values: Mapping[str, Any], path: Path) -> None:
-    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise CheckpointError(f"{path}: there is no such file; the directory is no whole checkpoint")
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: is not JSON ({error})") from error
-    if not isinstance(values, dict):
-        raise CheckpointError(f"{path}: holds a {type(values).__name__}, but must hold an object")
-    return values

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from openclap.checkpoints.suspicious import refuse_suspicious
-from openclap.errors import CheckpointError
+from openclap.errors import CheckpointError, some
 
 _LEGACY_MAGIC = b"\x80"  # a pickle; PyTorch before 1.6 put several in a row
 _NESTS = ("state_dict", "model")  # where training scripts put the weights
@@ -110,7 +110,7 @@ def _why(path: Path, error: Exception) -> str:
         wanted = [asked[1]]
     if wanted:
         return (
-            f"asks to run {', '.join(wanted[:4])}, which weights have no need of, and is not loaded; if you trust who "
+            f"asks to run {some(wanted)}, which weights have no need of, and is not loaded; if you trust who "
             "made it, save its state_dict alone with torch.save, or as safetensors"
         )
     first = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

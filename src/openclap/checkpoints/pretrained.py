@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,9 +13,10 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from openclap.checkpoints.hub import fetch, is_hub_name
+from openclap.checkpoints.json_files import read_json
 from openclap.checkpoints.weights import put_weights
 from openclap.config import Config
-from openclap.errors import CheckpointError
+from openclap.errors import CheckpointError, some
 from openclap.models.clap import Clap, EncoderConfig
 from openclap.models.text.backbone import (
     backbone_class,
@@ -93,8 +93,7 @@ def load_text(init: TextInit, tokenizer: TokenizerConfig | None = None) -> Pretr
     lacking = sorted(report["missing_keys"]) + sorted(name for name, *_ in report["mismatched_keys"])
     if lacking:
         raise CheckpointError(
-            f"{directory}: the weights do not fit config.json: missing or misshapen are {', '.join(lacking[:4])}"
-            f"{f' and {len(lacking) - 4} more' if len(lacking) > 4 else ''}"
+            f"{directory}: the weights do not fit config.json: missing or misshapen are {some(lacking)}"
         )
     return PretrainedText(
         encoder=EncoderConfig(name="hf", options={"hf": plain_hf_config(hf), "pooling": init.pooling}),
@@ -144,13 +143,10 @@ def _inside_package(source: str) -> Path:
 
 def _read_config(directory: Path) -> dict[str, object]:
     path = directory / "config.json"
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{directory} has no config.json; this is no Hugging Face model") from error
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: cannot be read ({error})") from error
-    if not isinstance(values, dict) or "model_type" not in values:
+    if not path.is_file():
+        raise CheckpointError(f"{directory} has no config.json; this is no Hugging Face model")
+    values = read_json(path)
+    if "model_type" not in values:
         raise CheckpointError(f"{path}: says no model_type; this is no Hugging Face model")
     return values
 

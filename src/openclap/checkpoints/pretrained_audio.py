@@ -10,18 +10,15 @@ from torch import Tensor
 
 from openclap.checkpoints.adapter import Source
 from openclap.checkpoints.adapters.audiomae import read_audiomae
+from openclap.checkpoints.adapters.laion import read_laion_audio
 from openclap.checkpoints.adapters.msclap import read_msclap_audio
+from openclap.checkpoints.differences import OF_TRAINING
 from openclap.checkpoints.load import load, locate, recognise
-from openclap.checkpoints.maps.laion_towers import audio_in
-from openclap.checkpoints.maps.rules import to_ours
 from openclap.checkpoints.weights import put_weights
 from openclap.config import Config
 from openclap.errors import ConfigError
 from openclap.models.clap import Clap, EncoderConfig
 from openclap.models.mae_decoder import MaeDecoderConfig
-
-_OF_TRAINING = frozenset({"drop_path", "dropout", "head_dropout", "spec_augment"})
-"""Options that no weight or vector depends on, so that they may differ from those of the pretrained encoder."""
 
 
 class AudioInit(Config):
@@ -81,7 +78,7 @@ def merge_audio(pretrained: PretrainedAudio, asked: EncoderConfig) -> EncoderCon
     if asked.name != known.name:
         raise ConfigError(f"model.audio.name is {asked.name!r}, but audio_init brings {known.name!r}: set it to that")
     for key, value in asked.options.items():
-        if key in known.options and key not in _OF_TRAINING and _plain(value) != _plain(known.options[key]):
+        if key in known.options and key not in OF_TRAINING and _plain(value) != _plain(known.options[key]):
             raise ConfigError(
                 f"model.audio.options.{key} is {value!r}, but the weights of audio_init were made with "
                 f"{known.options[key]!r}: leave it out"
@@ -102,19 +99,6 @@ def put_audio(model: Clap, pretrained: PretrainedAudio) -> None:
         put_weights(model.decoder, pretrained.decoder_state, "the pretrained decoder")
 
 
-def _laion_audio(source: Source) -> PretrainedAudio:
-    tensors = {name: value for name, value in source.weights().items() if name.startswith("audio_branch.")}
-    part = audio_in(tensors)
-    frontend = [name for name in tensors if "_extractor." in name]
-    state, _ = to_ours(tensors, part.pairs, part.fixed, [*part.unread, *frontend], source.path)
-    state = {name.removeprefix("audio_encoder."): value for name, value in state.items()}
-    return PretrainedAudio(part.encoder, state)
-
-
-def _msclap_audio(source: Source) -> PretrainedAudio:
-    return PretrainedAudio(*read_msclap_audio(source))
-
-
 def _audiomae_audio(source: Source) -> PretrainedAudio:
     mae = read_audiomae(source)
     return PretrainedAudio(mae.encoder, mae.encoder_state, mae.decoder, mae.decoder_state)
@@ -122,8 +106,8 @@ def _audiomae_audio(source: Source) -> PretrainedAudio:
 
 _AUDIO_READERS: dict[str, Callable[[Source], PretrainedAudio]] = {
     "audiomae": _audiomae_audio,
-    "laion": _laion_audio,
-    "msclap": _msclap_audio,
+    "laion": lambda source: PretrainedAudio(*read_laion_audio(source)),
+    "msclap": lambda source: PretrainedAudio(*read_msclap_audio(source)),
 }
 """Formats whose files hold no tokenizer, so that their audio encoders are read alone."""
 

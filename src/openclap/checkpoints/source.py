@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -12,11 +11,12 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from openclap.checkpoints.adapter import Source
-from openclap.checkpoints.pickles import is_pickle, read_pickle
+from openclap.checkpoints.json_files import read_json
+from openclap.checkpoints.pickles import read_pickle
 from openclap.checkpoints.weights import check_finite, read_weights
-from openclap.errors import CheckpointError
+from openclap.errors import CheckpointError, some
 
-WEIGHT_FILES = (
+_WEIGHT_FILES = (
     "model.safetensors",
     "model.safetensors.index.json",
     "pytorch_model.bin",
@@ -53,23 +53,6 @@ def is_safetensors(path: Path) -> bool:
     return len(start) == 9 and start[8:] == b"{" and 2 <= int.from_bytes(start[:8], "little") <= path.stat().st_size
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file.
-
-    Raises:
-        CheckpointError: if there is none.
-    """
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path}: there is no such file; the directory is no whole checkpoint") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: is not JSON ({error})") from error
-    if not isinstance(values, dict):
-        raise CheckpointError(f"{path}: holds a {type(values).__name__}, but must hold an object")
-    return values
-
-
 def _source(
     path: Path, config: dict[str, Any] | None, files: tuple[Path, ...], repository: str | None, revision: str | None
 ) -> Source:
@@ -89,9 +72,9 @@ def _source(
 
 
 def _weight_files(directory: Path) -> tuple[Path, ...]:
-    found = next((directory / name for name in WEIGHT_FILES if (directory / name).is_file()), None)
+    found = next((directory / name for name in _WEIGHT_FILES if (directory / name).is_file()), None)
     if found is None:
-        raise CheckpointError(f"{directory}: has config.json, but none of {', '.join(WEIGHT_FILES)}")
+        raise CheckpointError(f"{directory}: has config.json, but none of {', '.join(_WEIGHT_FILES)}")
     if found.suffix != ".json":
         return (found,)
     placed = read_json(found).get("weight_map")
@@ -103,7 +86,7 @@ def _weight_files(directory: Path) -> tuple[Path, ...]:
         raise CheckpointError(f"{found}: names {strange[0]!r}, which is no file of its own directory")
     missing = [shard for shard in shards if not (directory / shard).is_file()]
     if missing:
-        raise CheckpointError(f"{directory}: lacks {', '.join(missing[:4])}, which {found.name} names")
+        raise CheckpointError(f"{directory}: lacks {some(missing)}, which {found.name} names")
     return tuple(directory / shard for shard in shards)
 
 
@@ -115,6 +98,3 @@ def _names(path: Path) -> list[str]:
             return list(file.keys())
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path}: is truncated or no safetensors file ({error}); get it again") from error
-
-
-__all__ = ["WEIGHT_FILES", "is_pickle", "is_safetensors", "open_directory", "open_file", "read_json"]

@@ -7,7 +7,6 @@ and GPT-2's), or `vocab.txt` (BERT's WordPiece), from which the same tokenizer i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import tokenizers
 from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers, processors
 
 from openclap.checkpoints.hub import fetch
-from openclap.checkpoints.source import read_json
+from openclap.checkpoints.json_files import read_json, write_json
 from openclap.errors import CheckpointError
 from openclap.text.tokenizer import Tokenizer, TokenizerConfig
 
@@ -84,6 +83,13 @@ def has_tokenizer(directory: Path) -> bool:
     return any((directory / name).is_file() for name in ("tokenizer.json", "merges.txt", "vocab.txt"))
 
 
+def write_tokenizer(tokenizer: Tokenizer, directory: Path, max_length: int) -> None:
+    """Write a tokenizer with the files that transformers looks for, and the length that it cuts at."""
+    tokenizer.save(directory)
+    path = directory / "tokenizer_config.json"
+    write_json(read_json(path) | {"model_max_length": max_length}, path)
+
+
 def _byte_level_bpe(directory: Path) -> tuple[tokenizers.Tokenizer, int]:
     """RoBERTa's tokenizer where its frame <s> … </s> is in the vocabulary, else GPT-2's, which has none."""
     vocab = read_json(directory / "vocab.json")
@@ -124,11 +130,3 @@ def _word_piece(directory: Path) -> tuple[tokenizers.Tokenizer, int]:
     backend.post_processor = processors.BertProcessing(("[SEP]", vocab["[SEP]"]), ("[CLS]", vocab["[CLS]"]))
     backend.add_special_tokens([token for token in special if token in vocab])
     return backend, vocab["[PAD]"]
-
-
-def write_tokenizer(tokenizer: Tokenizer, directory: Path, max_length: int) -> None:
-    """Write a tokenizer with the files that transformers looks for, and the length that it cuts at."""
-    tokenizer.save(directory)
-    path = directory / "tokenizer_config.json"
-    settings = read_json(path) | {"model_max_length": max_length}
-    path.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

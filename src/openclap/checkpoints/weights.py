@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from openclap.errors import CheckpointError
-
-_SHOWN = 4  # names in one error message
+from openclap.errors import CheckpointError, some
 
 
 def write_weights(module: nn.Module, path: Path) -> None:
@@ -55,7 +53,7 @@ def check_finite(tensors: Mapping[str, Tensor], origin: str | Path) -> None:
     bad = [name for name, value in tensors.items() if not _all_finite(value)]
     if bad:
         raise CheckpointError(
-            f"{origin}: NaN or infinite values in {_some(bad)}; the model was broken when it was saved"
+            f"{origin}: NaN or infinite values in {some(bad)}; the model was broken when it was saved"
         )
 
 
@@ -76,7 +74,7 @@ def put_weights(module: nn.Module, tensors: Mapping[str, Tensor], origin: str | 
     if missing or left_over:
         raise CheckpointError(
             f"{origin}: the weights are of another architecture than the config says: "
-            f"missing {_some(missing)}; left over {_some(left_over)}"
+            f"missing {some(missing)}; left over {some(left_over)}"
         )
     misshapen = [
         f"{name} ({tuple(tensors[name].shape)}, the config needs {tuple(value.shape)})"
@@ -84,7 +82,7 @@ def put_weights(module: nn.Module, tensors: Mapping[str, Tensor], origin: str | 
         if tensors[name].shape != value.shape
     ]
     if misshapen:
-        raise CheckpointError(f"{origin}: the weights are of another size than the config says: {_some(misshapen)}")
+        raise CheckpointError(f"{origin}: the weights are of another size than the config says: {some(misshapen)}")
     module.load_state_dict(dict(tensors))
 
 
@@ -118,9 +116,3 @@ class WithoutRandomFill(TorchFunctionMode):
 def _all_finite(value: Tensor) -> bool:
     # The sum is not finite if any value is not, and needs no memory; large values may overflow it, so ask again.
     return bool(value.sum().isfinite()) or bool(value.isfinite().all())
-
-
-def _some(names: Iterable[str]) -> str:
-    names = list(names)
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return (", ".join(names[:_SHOWN]) or "nothing") + more

@@ -138,7 +138,7 @@ def test_a_file_of_a_hub_repository_says_where_it_came_from(
         return Downloaded(tmp_path / "model.pt", "0" * 64, repository, "c0ffee")
 
     adapters.get("laion").write(small("pann-micro"), tmp_path / "model.pt")
-    monkeypatch.setattr("openclap.checkpoints.hub.fetch_file", fetch_file)
+    monkeypatch.setattr("openclap.checkpoints.load.fetch_file", fetch_file)
     found = load("someone/some_clap/folder/model.pt@v1", tokenizer=words)
     assert asked == [("someone/some_clap", "folder/model.pt", "v1")]
     assert found.provenance["repository"] == "someone/some_clap"

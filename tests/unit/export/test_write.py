@@ -127,5 +127,5 @@ def test_a_newer_or_broken_description_is_refused(exported, tmp_path):
     with pytest.raises(CheckpointError, match="upgrade"):
         read_exported(tmp_path)
     (tmp_path / "export.json").write_text("{")
-    with pytest.raises(CheckpointError, match="cannot be read"):
+    with pytest.raises(CheckpointError, match="is not JSON"):
         read_exported(tmp_path)

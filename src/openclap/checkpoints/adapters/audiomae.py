@@ -120,29 +120,32 @@ def write_audiomae(
         torch.save({"model": {name: value.cpu().contiguous() for name, value in tensors.items()}}, fresh)
 
 
-class _AudioMaeFormat:
-    """The entry among the checkpoint formats: recognises a file, and says what it is good for."""
+class AudioMaeAdapter:
+    """AudioMAE's `.pth`, which is no CLAP: it is recognised, and what it is good for is said."""
 
     title = "AudioMAE"
     extension = ".pth"
 
     def recognises(self, source: Source) -> bool:
+        """Whether it has a ViT's tensors under their names in AudioMAE."""
         return {"cls_token", "pos_embed", "patch_embed.proj.weight", "blocks.0.attn.qkv.weight"} <= source.names
 
     def read(self, source: Source, tokenizer: str | Path | None) -> NoReturn:  # noqa: ARG002
+        """Refuses: the file holds no text encoder; see `read_audiomae`."""
         raise CheckpointError(
             f"{source.path}: is recognised as an AudioMAE audio encoder, which knows no text: start a training from it "
             f"with audio_init.source={source.path}"
         )
 
     def write(self, bundle: Bundle, path: Path) -> NoReturn:  # noqa: ARG002
+        """Refuses: the format has no text encoder; see `write_audiomae`."""
         raise CheckpointError(
             f"{path}: AudioMAE's format has no place for a text encoder; its ViT alone is written by "
             "openclap.checkpoints.adapters.audiomae.write_audiomae"
         )
 
 
-adapters.add("audiomae", _AudioMaeFormat())
+adapters.add("audiomae", AudioMaeAdapter())
 
 
 def _read(tensors: Mapping[str, Tensor], origin: Path) -> AudioMae:

@@ -6,7 +6,6 @@ LAION-CLAP's 77. Weights may be safetensors or PyTorch's, in one file or in shar
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,12 +14,12 @@ from torch import Tensor
 from openclap.atomic import written_whole
 from openclap.audio.frontend import FrontendConfig
 from openclap.checkpoints.adapter import Source, adapters
+from openclap.checkpoints.json_files import read_json, write_json
 from openclap.checkpoints.maps.huggingface_config import read_frontend, read_model, write_frontend, write_model
 from openclap.checkpoints.maps.huggingface_model import TEXT_SCALE, clap_fixed, clap_pairs
 from openclap.checkpoints.maps.rules import to_ours, to_theirs
 from openclap.checkpoints.maps.text import hf_config
 from openclap.checkpoints.native import Bundle, BundleConfig, make_bundle
-from openclap.checkpoints.source import read_json
 from openclap.checkpoints.tokenizer_files import find_tokenizer, has_tokenizer, write_tokenizer
 from openclap.checkpoints.weights import put_weights, write_tensors
 from openclap.errors import CheckpointError, ConfigError
@@ -91,8 +90,8 @@ class HuggingFaceAdapter:
             )
         theirs = _theirs(bundle, encoder.config, config)
         with written_whole(path) as fresh:
-            _write_json(config, fresh / "config.json")
-            _write_json(extractor, fresh / _EXTRACTOR_FILE)
+            write_json(config, fresh / "config.json")
+            write_json(extractor, fresh / _EXTRACTOR_FILE)
             write_tensors(theirs, fresh / "model.safetensors")
             write_tokenizer(tokenizer, fresh, tokenizer.config.max_length)
 
@@ -136,10 +135,6 @@ def _may_replace(path: Path) -> bool:
     if not any(path.iterdir()):
         return True
     return (path / "config.json").is_file() and read_json(path / "config.json").get("model_type") == "clap"
-
-
-def _write_json(values: dict[str, Any], path: Path) -> None:
-    path.write_text(json.dumps(values, indent=2, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
 
 
 adapters.add("huggingface", HuggingFaceAdapter())

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from openclap.atomic import file_written_whole
 from openclap.checkpoints.adapter import Source, adapters
+from openclap.checkpoints.differences import OF_TRAINING, differences
 from openclap.checkpoints.maps.laion_frontend import frontend_rules, read_frontend
 from openclap.checkpoints.maps.laion_towers import Part, TextPart, audio_in, audio_of, text_in, text_of
 from openclap.checkpoints.maps.rules import Pair, linear, same, to_ours, to_theirs
@@ -25,7 +26,7 @@ from openclap.checkpoints.native import Bundle, BundleConfig, make_bundle
 from openclap.checkpoints.tokenizer_files import find_tokenizer
 from openclap.checkpoints.weights import put_weights
 from openclap.errors import CheckpointError, ConfigError
-from openclap.models.clap import ClapConfig
+from openclap.models.clap import ClapConfig, EncoderConfig
 from openclap.models.layers.projection import ProjectionConfig
 from openclap.models.text.hf import HfTextEncoder
 from openclap.text.tokenizer import TokenizerConfig
@@ -37,7 +38,6 @@ _SECOND_HEADS = [
     for pair in linear(f"{tower}_transform.sequential.{layer}", f"mlp_heads.{tower}.{layer}")
 ]
 _TEXT_SCALE = "logit_scale_t"
-_TRAINING_ONLY = {"drop_path", "spec_augment", "dropout", "head_dropout"}  # options that no tensor tells
 
 
 class LaionAdapter:
@@ -96,6 +96,22 @@ class LaionAdapter:
             torch.save({"epoch": 0, "name": bundle.config.name, "state_dict": theirs}, fresh)
 
 
+def read_laion_audio(source: Source) -> tuple[EncoderConfig, dict[str, Tensor]]:
+    """The audio encoder alone, out of a LAION-CLAP file: its full options, and its weights.
+
+    Raises:
+        CheckpointError: if a tensor of it is missing, left over or misshapen.
+    """
+    tensors = {name: value for name, value in source.weights().items() if name.startswith("audio_branch.")}
+    try:
+        part = audio_in(tensors)
+    except (CheckpointError, ConfigError) as error:
+        raise CheckpointError(f"{source.path}: {error}") from error
+    filters = [name for name in tensors if "_extractor." in name]
+    state, _ = to_ours(tensors, part.pairs, part.fixed, [*part.unread, *filters], source.path)
+    return part.encoder, {name.removeprefix("audio_encoder."): value for name, value in state.items()}
+
+
 def _theirs(bundle: Bundle) -> dict[str, Tensor]:
     """All tensors of a file."""
     config, state = bundle.model.resolved_config(), bundle.model.state_dict()
@@ -136,14 +152,9 @@ def _pairs(audio: Part, text: Part, config: ClapConfig) -> list[Pair]:
 
 
 def _check_heads(config: ClapConfig) -> None:
-    projection = config.projection
-    wrong = [
-        f"projection.{key} is {value!r}, and there {wanted!r}"
-        for key, value, wanted in (("kind", projection.kind, "mlp"), ("activation", projection.activation, "relu"))
-        if value != wanted
-    ]
-    if projection.hidden not in (None, config.embed_dim):
-        wrong.append(f"projection.hidden is {projection.hidden}, and there embed_dim, {config.embed_dim}")
+    ours = config.projection.plain() | {"hidden": config.projection.hidden or config.embed_dim}
+    there = {"kind": "mlp", "activation": "relu", "hidden": config.embed_dim}
+    wrong = differences({"projection": ours}, {"projection": there})
     if config.init_logit_bias is not None:
         wrong.append("there is a logit_bias, and none there")
     if wrong:
@@ -152,18 +163,12 @@ def _check_heads(config: ClapConfig) -> None:
 
 def _check_found_again(bundle: Bundle, theirs: Mapping[str, Tensor]) -> None:
     """Make sure that the tensors say all that there is to say about the encoders: sizes are found from them alone."""
-    audio, text = audio_in(theirs).encoder.options, text_in(theirs).encoder.options["hf"]
-    ours = bundle.model.resolved_config().audio.options
-    _compare("audio", {key: audio[key] for key in audio if key not in _TRAINING_ONLY}, ours)
-    _compare("text", text, hf_config(cast("HfTextEncoder", bundle.model.text_encoder)))
-
-
-def _compare(side: str, found: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
-    wrong = [
-        f"{key} is {ours.get(key)!r}, and there {value!r}" for key, value in found.items() if ours.get(key) != value
-    ]
+    text = cast("HfTextEncoder", bundle.model.text_encoder)
+    there = {"audio": audio_in(theirs).encoder.options, "text": text_in(theirs).encoder.options["hf"]}
+    here = {"audio": bundle.model.resolved_config().audio.options, "text": hf_config(text)}
+    wrong = differences(here, there, ignoring=[f"audio.{option}" for option in OF_TRAINING])
     if wrong:
-        raise CheckpointError(f"the {side} encoder has no place in LAION-CLAP's format: {'; '.join(wrong)}")
+        raise CheckpointError(f"the encoders have no place in LAION-CLAP's format: {'; '.join(wrong)}")
 
 
 adapters.add("laion", LaionAdapter())

@@ -17,7 +17,7 @@ from torch import Tensor
 from openclap.atomic import file_written_whole
 from openclap.audio.frontend import FRONTEND_PRESETS, FrontendConfig
 from openclap.checkpoints.adapter import Source, adapters
-from openclap.checkpoints.differences import differences
+from openclap.checkpoints.differences import OF_TRAINING, differences
 from openclap.checkpoints.maps.htsat import htsat_fixed, htsat_heads, htsat_pairs, read_htsat_config
 from openclap.checkpoints.maps.msclap_text import TEXT_KINDS, TextKind, text_kind
 from openclap.checkpoints.maps.pann import pann_heads, pann_pairs, read_pann_config
@@ -37,12 +37,11 @@ from openclap.models.text.hf import HfTextEncoder
 _AUDIO, _TEXT = "audio_encoder.", "caption_encoder."
 _CAPTIONING = "clap."  # what the audio tower is called in a clapcap file
 _MARK = "projection.layer_norm.weight"
-_OF_TRAINING = ("audio.drop_path", "audio.spec_augment", "audio.dropout", "audio.head_dropout")
 _PROJECTION = ProjectionConfig(kind="residual", dropout=0.5)
 
 
-class MsClapFormat:
-    """The entry among the checkpoint formats."""
+class MsClapAdapter:
+    """Microsoft CLAP's `.pth`, as its trainer wrote it and its package loads it."""
 
     title = "MS-CLAP"
     extension = ".pth"
@@ -112,7 +111,7 @@ class MsClapFormat:
             "frontend": bundle.frontend.config.plain(),
             "tokenizer": bundle.text.tokenizer.config.plain(),
         }
-        wrong = differences(here, there, ignoring=_OF_TRAINING)
+        wrong = differences(here, there, ignoring=[f"audio.{option}" for option in OF_TRAINING])
         if wrong:
             raise CheckpointError(f"{path}: the model has no place in MS-CLAP's format: {'; '.join(wrong)}")
         # No vector depends on the rest, but a strict reader asks for it.
@@ -123,7 +122,7 @@ class MsClapFormat:
             torch.save({"model": {name: value.cpu().contiguous() for name, value in tensors.items()}}, fresh)
 
 
-adapters.add("msclap", MsClapFormat())
+adapters.add("msclap", MsClapAdapter())
 
 
 def read_msclap_audio(source: Source) -> tuple[EncoderConfig, dict[str, Tensor]]:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from openclap.audio.frontend import FRONTEND_PRESETS, FrontendConfig
 from openclap.audio.mel import MelConfig
+from openclap.checkpoints.differences import differences
 from openclap.checkpoints.maps.rules import Fixed
 from openclap.checkpoints.maps.torchlibrosa import fits, has_buffers, torchlibrosa_buffers
 from openclap.errors import CheckpointError
@@ -35,10 +36,11 @@ def read_frontend(tensors: Mapping[str, Tensor], *, fused: bool) -> tuple[Fronte
         frontend = _frontend(variant, n_mels, fused=fused)
         if fits(_kept(frontend.mel), tensors, _PREFIX):
             return frontend, not has_buffers(tensors, _PREFIX)
-    shape = tuple(tensors[f"{_PREFIX}logmel_extractor.melW"].shape)
+    filters = tensors.get(f"{_PREFIX}logmel_extractor.melW")
+    shape = "" if filters is None else f" (melW {tuple(filters.shape)})"
     known = "; ".join(f"n_fft {n_fft}, up to {f_max:g} Hz" for n_fft, f_max, *_ in _VARIANTS)
     raise CheckpointError(
-        f"the file was trained with a filter bank (melW {shape}) that is of none of LAION-CLAP's configs ({known}): it "
+        f"the file was trained with a filter bank{shape} that is of none of LAION-CLAP's configs ({known}): it "
         "cannot be known which sound it expects"
     )
 
@@ -51,7 +53,7 @@ def frontend_rules(frontend: FrontendConfig) -> list[Fixed]:
     """
     fused = frontend.fusion is not None
     candidates = [_frontend(variant, frontend.mel.n_mels, fused=fused) for variant in _VARIANTS]
-    wrong = [_differences(frontend, candidate) for candidate in candidates]
+    wrong = [differences(frontend.plain(), candidate.plain(), _CHOSEN_IN_USE) for candidate in candidates]
     if [] not in wrong:
         fewest = min(wrong, key=len)
         raise CheckpointError(f"the front-end has no place in LAION-CLAP's format: {'; '.join(fewest)}")
@@ -68,11 +70,3 @@ def _frontend(variant: tuple[int, float, int, float], n_mels: int, *, fused: boo
 def _kept(mel: MelConfig) -> MelConfig:
     """The settings of the filters in a file: always Slaney's, used or not."""
     return mel.model_copy(update={"mel_scale": "slaney", "mel_norm": "slaney"})
-
-
-def _differences(given: FrontendConfig, wanted: FrontendConfig) -> list[str]:
-    """The settings of a front-end that are not as wanted, but for those that a file does not decide."""
-    ours, theirs = given.plain(), wanted.plain()
-    flat = {key: (ours[key], theirs[key]) for key in ours if key not in _CHOSEN_IN_USE | {"mel"}}
-    flat |= {f"mel.{key}": (ours["mel"][key], theirs["mel"][key]) for key in ours["mel"]}
-    return [f"{key} is {mine!r}, and there {other!r}" for key, (mine, other) in flat.items() if mine != other]

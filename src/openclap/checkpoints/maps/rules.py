@@ -13,9 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from openclap.errors import CheckpointError
-
-_SHOWN = 6  # names in one error message
+from openclap.errors import CheckpointError, some
 
 
 @dataclass(frozen=True)
@@ -112,8 +110,8 @@ def to_ours(
     left_over = sorted(tensors.keys() - wanted - fixed_names - kept.keys())
     if missing or left_over:
         raise CheckpointError(
-            f"{origin}: is not of the architecture that its tensors speak of: missing {_some(missing)}; left over, and "
-            f"of no known use, {_some(left_over)}"
+            f"{origin}: is not of the architecture that its tensors speak of: missing {some(missing)}; left over, and "
+            f"of no known use, {some(left_over)}"
         )
     for rule in fixed:
         if rule.theirs in tensors:
@@ -138,7 +136,7 @@ def to_theirs(tensors: Mapping[str, Tensor], pairs: Sequence[Pair], fixed: Itera
     missing, left_over = sorted(wanted - tensors.keys()), sorted(tensors.keys() - wanted)
     if missing or left_over:
         raise CheckpointError(
-            f"the model has no place in that format: it lacks {_some(missing)}, and {_some(left_over)} has no "
+            f"the model has no place in that format: it lacks {some(missing)}, and {some(left_over)} has no "
             "counterpart there"
         )
     made = {name: value for pair in pairs for name, value in pair.there(tensors).items()}
@@ -170,8 +168,3 @@ def _check_fixed(rule: Fixed, found: Tensor, origin: str | Path) -> None:
             f"{origin}: {rule.theirs} is a table that follows from the architecture, and holds other values: this is "
             "another architecture than its tensors' shapes speak of"
         )
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return (", ".join(names[:_SHOWN]) or "nothing") + more
