@@ -14,6 +14,7 @@ import soundfile
 import torch
 
 from openclap.audio.frontend import Frontend
+from openclap.audio.length import LengthConfig
 from openclap.data import reading
 from openclap.data.example import Example
 from openclap.data.loader import DataConfig, PairLoader, SourceConfig, read_source
@@ -316,3 +317,18 @@ class TestLongFiles:
         assert set(durations) == {40.0}
         assert 10.0 <= min(starts) < 30.0  # 40 draws all above the first fifth have a chance of 0.8^40 = 1e-4
         assert 90.0 < max(starts) <= 110.0
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_clips_that_keep_their_length_come_with_it(
+    clips: Callable[[int], list[Example]], tokenizer: Tokenizer, frontend: Frontend, workers: int
+) -> None:
+    config = frontend.config.model_copy(update={"window_s": 0.3, "length": LengthConfig(short="keep")})
+    settings = DataConfig.read({"train": {"path": "unused"}, "batch_size": 6, "workers": workers})
+    (batch,) = PairLoader(clips(6), Frontend(config), tokenizer, settings, seed=0).iterate(0, 1)
+    seconds = {f"{n}.wav": [0.05, 0.2, 0.3][n % 3] for n in range(6)}  # the third of 0.4 s, cut to the window
+    assert batch.audio.lengths is not None
+    assert batch.audio.lengths.tolist() == [round(8000 * seconds[name]) for name in batch.ids]
+    assert batch.audio.waveforms.shape == (6, 2400)
+    assert batch.audio.frames is not None
+    assert batch.audio.frames.tolist() == [config.mel.count_frames(n) for n in batch.audio.lengths.tolist()]
