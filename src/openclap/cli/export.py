@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from openclap.cli.opening import Tokenizer
 from openclap.cli.options import Json, Model
 
 _OPSET = 20  # of openclap.export.write, whose import takes torch along; a test holds the two together
@@ -20,6 +21,7 @@ def export(
         str, typer.Option("--precision", help="fp32, or int8 weights: a quarter of the size.")
     ] = "fp32",
     opset: Annotated[int, typer.Option("--opset", min=18, help="Version of ONNX's operators.")] = _OPSET,
+    tokenizer: Tokenizer = None,
     as_json: Json = False,
 ) -> None:
     """Write a model as ONNX graphs that run without torch and without openclap.
@@ -36,7 +38,7 @@ def export(
         raise typer.BadParameter(f"{precision!r} is none of {', '.join(PRECISIONS)}", param_hint="--precision")
     words = Output(as_json)
     began = time.perf_counter()
-    config = export_bundle(load(model), out, precision=PRECISIONS[precision], opset=opset)
+    config = export_bundle(load(model, tokenizer=tokenizer), out, precision=PRECISIONS[precision], opset=opset)
     sizes = {file.name: file.stat().st_size for file in sorted(out.iterdir())}
     for name, size in sizes.items():
         words.say((f"{name:24}", "dim"), f"{size / 1e6:.1f} MB")

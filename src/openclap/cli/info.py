@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from openclap.cli.opening import Tokenizer
 from openclap.cli.options import Json, Model
 
 
-def info(model: Model, as_json: Json = False) -> None:
+def info(model: Model, tokenizer: Tokenizer = None, as_json: Json = False) -> None:
     """Describe a model: its parts, its data, its identity.
 
     Vectors may be compared only between models of equal identity.
@@ -17,7 +18,7 @@ def info(model: Model, as_json: Json = False) -> None:
     from openclap.inference.embedder import Embedder
 
     out = Output(as_json)
-    bundle = load(model)
+    bundle = load(model, tokenizer=tokenizer)
     config, provenance = bundle.config, bundle.provenance
     embedder = Embedder.from_bundle(bundle)
     sizes = {

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from openclap.data.columns import ColumnConfig
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, and words on stderr.")]
-Model = Annotated[str, typer.Argument(help="A trained model: a checkpoint directory, such as runs/demo/best.")]
+Model = Annotated[
+    str, typer.Argument(help="A directory such as runs/demo/best, a file of weights, a hub name, or a known name.")
+]
 Sounds = Annotated[
     list[Path],
     typer.Argument(metavar="SOUND…", help="Sound files, folders of them, manifests, or what `openclap embed` wrote."),

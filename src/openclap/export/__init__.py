@@ -1,1 +1,1 @@
-"""A model for other runtimes: both towers as ONNX graphs, with the log-mel front-end inside."""
+"""A model for others: as ONNX graphs with the log-mel front-end inside, or in another project's checkpoint format."""

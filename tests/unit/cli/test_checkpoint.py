@@ -1,4 +1,4 @@
-"""`openclap checkpoint`, in this process: what it prints, writes, refuses, and how it ends."""
+"""`openclap checkpoint` and the conversion behind it: what they print, write, refuse, and how they end."""
 
 from __future__ import annotations
 
@@ -87,6 +87,16 @@ def test_a_file_of_laions_format_comes_back_the_same(model: Path, openclap: Run,
     assert found["not_kept"] == []
     assert openclap("checkpoint", "convert", file, back, "--tokenizer", model)[0] == 0
     assert weights_digest(load(back).model) == weights_digest(load(model).model)
+
+
+def test_a_model_of_sound_alone_becomes_another_bundle(openclap: Run, tmp_path: Path) -> None:
+    config = ClapConfig(audio=EncoderConfig(name="htsat-micro"), text=None)
+    heard = Frontend(FRONTEND_PRESETS["laion"].model_copy(update={"window_s": 2.5}))
+    described = BundleConfig(name="sound", model=config, frontend=heard.config)
+    save_bundle(Bundle(Clap(config), heard, None, described), tmp_path / "sound")
+    code, found, _ = openclap("checkpoint", "convert", tmp_path / "sound", tmp_path / "copy", "--json")
+    assert code == 0
+    assert found["largest_difference"] == {"text": 0.0, "audio": 0.0}
 
 
 def test_what_a_format_has_no_word_for_is_told(openclap: Run, tmp_path: Path) -> None:
