@@ -159,6 +159,12 @@ class EvaluationError(OpenclapError):
     exit_code = 7
 
 
+class IdentityError(OpenclapError):
+    """Vectors of different embedding identities would be mixed: says which, and whose they are."""
+
+    exit_code = 8
+
+
 class PrecisionWarning(UserWarning):
     """A precision that was asked for exists on the device, but is slower there than "fp32": says what to take."""
 
@@ -178,12 +184,6 @@ class SanityWarning(UserWarning):
 
     def __str__(self) -> str:
         return f"{self.model}: check {self.check!r} failed: {self.reason}"
-
-
-class IdentityError(OpenclapError):
-    """Vectors of different embedding identities would be mixed: says which, and whose they are."""
-
-    exit_code = 8
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

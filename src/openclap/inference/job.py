@@ -86,7 +86,7 @@ class EmbeddingJob:
         if found != about:
             raise IdentityError(
                 f"{folder} holds unfinished work of another model, or of this one used otherwise: go on with that one, "
-                "or begin again with --restart, which deletes it"
+                "or delete it to begin again (`openclap embed --restart` does)"
             )
         return cls(folder)
 

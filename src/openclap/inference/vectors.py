@@ -52,6 +52,7 @@ def read_vectors(*paths: str | Path) -> Vectors:
     """What `openclap embed` has written to one or several files, as one table.
 
     Raises:
+        ConfigError: if no file is given.
         DataError: if a file is missing, broken, or holds no vectors of openclap.
         IdentityError: if the files are of different identities.
     """
@@ -71,7 +72,7 @@ class VectorFile(Protocol):
     """Takes rows as they come."""
 
     def add(self, vectors: np.ndarray, columns: dict[str, Sequence[Any]]) -> None:
-        """Append rows: (N, E) vectors, and N values of each column."""
+        """Append rows: vectors of shape (rows, embed), and as many values of each column."""
 
     def describe(self, identity: str) -> None:
         """Say which model the vectors are of."""
@@ -91,9 +92,9 @@ def writing(path: Path) -> Iterator[VectorFile]:
     """
     kinds: dict[str, type[NpzFile | ParquetFile]] = {".npz": NpzFile, ".parquet": ParquetFile}
     if path.suffix not in kinds:
-        raise ConfigError(f"--out {path}: vectors are written to a file that ends in {' or '.join(kinds)}")
+        raise ConfigError(f"{path}: vectors are written to a file that ends in {' or '.join(kinds)}")
     if path.is_dir():
-        raise ConfigError(f"--out {path}: is a folder; give the name of a file")
+        raise ConfigError(f"{path}: is a folder; give the name of a file")
     with file_written_whole(path) as fresh:
         fresh.touch()  # what cannot be written is known before the work, not after it
         file = kinds[path.suffix](fresh)

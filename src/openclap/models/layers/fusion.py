@@ -8,6 +8,7 @@ and one class serves their one- and two-dimensional forms; and only clips that a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -34,9 +35,8 @@ def longer_rows(is_longer: Bool[Tensor, " batch"] | None, device: torch.device) 
 
 def build_blend(kind: FusionKind, channels: int) -> Daf | Aff | Iaff:
     """The blend that a kind of fusion names, between vectors of so many channels."""
-    classes = {"daf": Daf, "aff": Aff, "iaff": Iaff}
-    name = kind.partition("-")[0]
-    return Daf() if name == "daf" else classes[name](channels)
+    blends: dict[str, Callable[[int], Daf | Aff | Iaff]] = {"daf": lambda _: Daf(), "aff": Aff, "iaff": Iaff}
+    return blends[kind.partition("-")[0]](channels)
 
 
 class Daf(nn.Module):
