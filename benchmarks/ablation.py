@@ -1,0 +1,235 @@
+"""What do masking and reconstruction buy for learning from real sound? The same minutes for each, several seeds.
+
+    python benchmarks/ablation.py --data MANIFEST --out runs/ablation [--arm none 1d 2d …] [--seed 0 1 2]
+                                  [--minutes 10] [--json FILE] [--figure FILE.png]
+    python benchmarks/ablation.py --data MANIFEST --out runs/sweep --sweep ratio [--values 0.5 0.65 0.75 0.85]
+    python benchmarks/ablation.py --data MANIFEST --out runs/sweep --sweep weight [--values 0.1 0.3 1]
+
+Each arm is the recipe `flap-tiny` with other masks, or with reconstruction, or with HTSAT ("htsat", the recipe
+`starter`'s encoder on its own front-end); "pretrained" begins with the encoder of an MAE run of the same minutes on the
+same clips. All have the same minutes of training, the same frozen text encoder, batch and captions. Run it on an idle
+machine: the clock ends every run. A run that is there is evaluated again, not trained again.
+
+Arms are reported on the test split: retrieval over the test clips that have titles, and zero-shot on ESC-10's fold 5,
+with chance beside each. A sweep is reported on a validation part of the training split (ESC-10's fold 4) alone; nothing
+is chosen by the test split.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+CLI = [sys.executable, "-m", "openclap"]
+RATIO = 0.8
+WEIGHT = 1.0
+MASKS: dict[str, dict[str, Any]] = {
+    "none": {"kind": "none"},
+    "1d": {"kind": "1d", "ratio": RATIO},
+    "2d": {"kind": "2d", "time_ratio": 0.55, "mel_ratio": 0.5},
+    "block": {"kind": "block", "ratio": RATIO},
+    "energy": {"kind": "energy", "ratio": RATIO},
+}
+RECONSTRUCTION = {"loss": "mse", "over": "masked"}
+DECODER = {"dim": 128, "depth": 2, "heads": 4, "blocks": "global"}
+ARMS = ("none", "1d", "2d", "none-recon", "1d-recon", "2d-recon", "htsat", "block", "energy", "pretrained")
+DEFAULT_ARMS = ("none", "1d", "2d", "none-recon", "1d-recon", "2d-recon", "htsat")
+TEST = {"retrieval": ["--where", "split=test"], "zero-shot": ["--where", "split=test"]}
+VALIDATION = {
+    "retrieval": ["--where", "split=train", "--where", "fold=4"],
+    "zero-shot": ["--where", "split=train", "--where", "fold=4"],
+}
+SHOWN = {
+    "A→T R@10": ("retrieval", "a2t_r10"),
+    "T→A R@10": ("retrieval", "t2a_r10"),
+    "zero-shot ESC-10": ("zero-shot", "top1"),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--arm", nargs="+", default=list(DEFAULT_ARMS), choices=ARMS)
+    parser.add_argument("--seed", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--sweep", choices=["ratio", "weight"])
+    parser.add_argument("--values", type=float, nargs="+")
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--figure", type=Path)
+    given = parser.parse_args()
+    runs = _sweep(given) if given.sweep else [(arm, arm_settings(arm)) for arm in given.arm]
+    where = VALIDATION if given.sweep else TEST
+    rows = []
+    for seed in given.seed:  # seed by seed, so that a busy hour meets all arms alike
+        for name, settings in runs:
+            out = given.out / f"{name}-{given.minutes:g}min-seed{seed}"
+            training = train(name, settings + given.settings, seed, given.minutes, given.data, out)
+            rows += [{"arm": name, "seed": seed, **training, **row} for row in evaluate(out, given.data, where)]
+            write(rows, given)
+    show(rows)
+    if given.figure is not None:
+        draw(rows, given.figure)
+
+
+def arm_settings(arm: str, ratio: float | None = None, weight: float = WEIGHT) -> list[str]:
+    """The settings that make an arm of the recipe."""
+    if arm == "htsat":
+        return []
+    mask = dict(MASKS[arm.removesuffix("-recon") if arm != "pretrained" else "1d"])
+    if ratio is not None:
+        mask["ratio"] = ratio
+    options: dict[str, Any] = {"masking": mask}
+    settings = []
+    if arm.endswith("-recon"):
+        over = "all" if mask["kind"] == "none" else "masked"  # where nothing is masked, all there is to reconstruct
+        options |= {"reconstruction": RECONSTRUCTION | {"over": over}, "weight": weight}
+        settings.append(f"model.decoder={json.dumps(DECODER)}")
+    return [f"objective.options={json.dumps(options)}", *settings]
+
+
+def _sweep(given: argparse.Namespace) -> list[tuple[str, list[str]]]:
+    if given.sweep == "ratio":
+        values = given.values or [0.5, 0.65, 0.75, 0.85, 0.9]
+        return [(f"ratio-{value:g}", arm_settings("1d", ratio=value)) for value in values]
+    values = given.values or [0.03, 0.1, 0.3, 1.0]
+    return [(f"weight-{value:g}", arm_settings("1d-recon", weight=value)) for value in values]
+
+
+def train(name: str, settings: list[str], seed: int, minutes: float, data: Path, out: Path) -> dict[str, Any]:
+    """Steps and minutes of a run, trained now unless it is there."""
+    recipe = "starter" if name == "htsat" else "flap-tiny"
+    common = [f"seed={seed}", f"trainer.max_minutes={minutes}", "trainer.max_epochs=null", "trainer.eval_every=1000"]
+    if name == "htsat":
+        common.append("data.batch_size=192")
+    if name == "pretrained":
+        settings = [*settings, f"audio_init.source={pretrain(seed, minutes, data, out)}"]
+    if not (out / "last").is_dir():
+        ask_nothing([*CLI, "train", recipe, "--data", str(data), "--out", str(out), *_set(common + settings)])
+    steps = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    last = [step for step in steps if step["kind"] == "step"][-1]
+    return {"steps": last["step"], "training_minutes": round(last["elapsed_s"] / 60, 2)}
+
+
+def pretrain(seed: int, minutes: float, data: Path, out: Path) -> Path:
+    """An MAE of flap-tiny's encoder on the training clips alone, of as many minutes; trained now unless it is there."""
+    run = out.with_name(f"{out.name}-mae")
+    if not (run / "last").is_dir():
+        from openclap.recipes.registry import recipes
+
+        tiny = recipes.get("flap-tiny")().plain()
+        settings = {
+            "model.audio": tiny["model"]["audio"],
+            "model.decoder": DECODER,
+            "frontend": tiny["frontend"],
+            "optim.lr": 1e-3,
+            "data.batch_size": 192,
+            "data.workers": 0,
+            "data.cache_bytes": tiny["data"]["cache_bytes"],
+            "trainer.max_epochs": None,
+            "trainer.max_minutes": minutes,
+            "seed": seed,
+        }
+        options = _set([f"{key}={json.dumps(value)}" for key, value in settings.items()])
+        where = ["--set", f"data.train.where={json.dumps({'split': 'train'})}"]
+        ask_nothing([*CLI, "train", "mae-vitb", "--data", str(data), "--out", str(run), *options, *where])
+    return run / "last"
+
+
+def evaluate(run: Path, data: Path, where: dict[str, list[str]]) -> list[dict[str, Any]]:
+    """The shown scores of a run's last checkpoint: the clock chose it, and no score did."""
+    model = [str(run / "last"), "--no-check"]
+    titles = ["--where", "has_caption=true", "--set", "retrieval.clean_titles=true"]
+    esc10 = ["--where", "source=esc10", "--set", "zero-shot.prompts=ensemble"]
+    common = ["--data", str(data), "--json"]
+    found = {
+        "retrieval": ask([*CLI, "eval", model[0], "retrieval", *model[1:], *common, *where["retrieval"], *titles]),
+        "zero-shot": ask([*CLI, "eval", model[0], "zero-shot", *model[1:], *common, *where["zero-shot"], *esc10]),
+    }
+    return [{"score": name, **found[task]["results"][0]["scores"][key]} for name, (task, key) in SHOWN.items()]
+
+
+def ask(command: list[str]) -> dict[str, Any]:
+    """What a command prints as JSON."""
+    finished = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    answer: dict[str, Any] = json.loads(finished.stdout)
+    return answer
+
+
+def ask_nothing(command: list[str]) -> None:
+    print("$", " ".join(command[2:]), file=sys.stderr)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def _set(settings: list[str]) -> list[str]:
+    return [part for setting in settings for part in ("--set", setting)]
+
+
+def write(rows: list[dict[str, Any]], given: argparse.Namespace) -> None:
+    """Keep what there is so far."""
+    if given.json is not None:
+        about = {
+            "date": datetime.now(UTC).date().isoformat(),
+            "cores": os.cpu_count(),
+            "processor": platform.processor() or platform.machine(),
+            "reported_on": "validation" if given.sweep else "test",
+            "minutes": given.minutes,
+        }
+        given.json.write_text(json.dumps({**about, "rows": rows}, indent=2, ensure_ascii=False) + "\n")
+
+
+def table(rows: list[dict[str, Any]]) -> dict[str, dict[str, list[float]]]:
+    """Arm to score to its values, a seed each."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for row in rows:
+        found.setdefault(row["arm"], {}).setdefault(row["score"], []).append(row["value"])
+    return found
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    chance = {row["score"]: row["chance"] for row in rows}
+    print("| arm | steps | " + " | ".join(f"{name} (chance {chance[name]:.3f})" for name in SHOWN) + " |")
+    print("|" + "---|" * (len(SHOWN) + 2))
+    for arm, scores in table(rows).items():
+        steps = statistics.mean(row["steps"] for row in rows if row["arm"] == arm)
+        cells = [_mean_and_spread(scores[name]) for name in SHOWN]
+        print(f"| {arm} | {steps:.0f} | " + " | ".join(cells) + " |")
+
+
+def _mean_and_spread(values: list[float]) -> str:
+    spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.3f}{spread}"
+
+
+def draw(rows: list[dict[str, Any]], path: Path) -> None:
+    """The scores of every arm as bars, each seed a dot, chance a line."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    found = table(rows)
+    figure, axes = plt.subplots(1, len(SHOWN), figsize=(4 * len(SHOWN), 3.4), sharey=True, layout="constrained")
+    for axis, name in zip(axes, SHOWN, strict=True):
+        values = [scores[name] for scores in found.values()]
+        axis.bar(range(len(found)), [statistics.mean(each) for each in values], color="#5c6bc0")
+        for place, each in enumerate(values):
+            axis.plot([place] * len(each), each, "o", color="#1a237e", markersize=4)
+        axis.axhline(next(row["chance"] for row in rows if row["score"] == name), color="grey", linestyle="--")
+        axis.set_xticks(range(len(found)), list(found), rotation=40, ha="right")
+        axis.set_title(name)
+        axis.set_ylim(0, 1)
+    figure.savefig(path, dpi=120)
+
+
+if __name__ == "__main__":
+    main()
