@@ -1,10 +1,12 @@
-"""A small corpus and a model trained on it for two steps, through the command line."""
+"""Small corpora, and a model trained on one for two steps, through the command line."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from openclap.cli.app import run
 
@@ -34,6 +36,17 @@ def corpus(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("corpora") / "soundscapes"
     assert run(["data", "prepare", "soundscapes", "--out", str(out), *with_flag("--set", SMALL_CORPUS)]) == 0
     return out
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory) -> Path:
+    """Six clips with captions, of 1 and of 12 s."""
+    folder, rng = tmp_path_factory.mktemp("clips"), np.random.default_rng(0)
+    for index in range(6):
+        seconds = 12 if index % 2 else 1
+        soundfile.write(folder / f"{index}.flac", rng.uniform(-0.5, 0.5, 8_000 * seconds).astype(np.float32), 8_000)
+        (folder / f"{index}.txt").write_text(f"noise number {index}", encoding="utf-8")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 import tokenizers
 import torch
 import transformers
@@ -28,17 +26,6 @@ RECIPES = {
     "msclap-2022": ("bert", PANN),
     "msclap-2023": ("gpt2", HTSAT),
 }
-
-
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory) -> Path:
-    """Six clips with captions, of 1 and of 12 s."""
-    folder, rng = tmp_path_factory.mktemp("clips"), np.random.default_rng(0)
-    for index in range(6):
-        seconds = 12 if index % 2 else 1
-        soundfile.write(folder / f"{index}.flac", rng.uniform(-0.5, 0.5, 8_000 * seconds).astype(np.float32), 8_000)
-        (folder / f"{index}.txt").write_text(f"noise number {index}", encoding="utf-8")
-    return folder
 
 
 def _text(kind: str, folder: Path) -> None:

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
 
-from openclap.audio.filter_bank import mel_filter_bank
+from openclap.audio.mel import mel_filters
 from openclap.audio.mel_config import MelConfig
 
 _MOMENTUM = 0.99
@@ -51,17 +51,7 @@ def _magnitudes(features: Float[Tensor, "frames mels"], config: MelConfig) -> Fl
     if config.normalise_mean is not None and config.normalise_std is not None:
         features = features * (2.0 * config.normalise_std) + config.normalise_mean
     energies = features.exp() if config.log == "ln" else config.ref * 10.0 ** (features / 10.0)
-    bank = mel_filter_bank(
-        n_mels=config.n_mels,
-        n_fft=config.n_fft,
-        sample_rate_hz=config.bank_sample_rate_hz,
-        f_min_hz=config.f_min_hz,
-        f_max_hz=config.f_max_hz,
-        scale=config.mel_scale,
-        norm=config.mel_norm,
-        triangles=config.mel_triangles,
-    )
-    inverse = torch.linalg.pinv(torch.from_numpy(bank)).float()
+    inverse = torch.linalg.pinv(torch.from_numpy(mel_filters(config))).float()
     magnitudes: Tensor = (energies @ inverse).clamp(min=0.0).T ** (1.0 / config.power)
     if config.preemphasis:
         angles = torch.linspace(0.0, math.pi, len(magnitudes))

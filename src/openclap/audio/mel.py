@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float64
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
@@ -50,7 +48,7 @@ class LogMel(nn.Module):
     def __init__(self, config: MelConfig) -> None:
         super().__init__()
         self.config = config
-        bank, self.bins = _used_bins(_bank(config))
+        bank, self.bins = _used_bins(mel_filters(config))
         self.register_buffer("window", _window(config), persistent=False)
         self.register_buffer("bank", bank, persistent=False)
         self.register_buffer("bin_min", _limit(config.bin_min), persistent=False)
@@ -184,12 +182,13 @@ class LogMel(nn.Module):
         if self.window.dtype != torch.float32:
             device = self.window.device
             self.window = _window(self.config).to(device)
-            self.bank = _used_bins(_bank(self.config))[0].to(device)
+            self.bank = _used_bins(mel_filters(self.config))[0].to(device)
             self.bin_min, self.bin_max = _limit(self.config.bin_min, device), _limit(self.config.bin_max, device)
         return self
 
 
-def _bank(config: MelConfig) -> npt.NDArray[Any]:
+def mel_filters(config: MelConfig) -> Float64[np.ndarray, "bins mels"]:
+    """The filter bank of a front-end's settings, in float64."""
     return mel_filter_bank(
         n_mels=config.n_mels,
         n_fft=config.n_fft,
@@ -202,7 +201,7 @@ def _bank(config: MelConfig) -> npt.NDArray[Any]:
     )
 
 
-def _used_bins(bank: npt.NDArray[Any]) -> tuple[Float[Tensor, "used mels"], slice]:
+def _used_bins(bank: Float64[np.ndarray, "bins mels"]) -> tuple[Float[Tensor, "used mels"], slice]:
     """The rows of the bank from the first to the last that some filter uses, and which these are."""
     used = np.flatnonzero(bank.any(axis=1))
     bins = slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 1)

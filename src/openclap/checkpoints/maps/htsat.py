@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
@@ -67,10 +67,23 @@ def htsat_encoder(config: HtsatConfig) -> EncoderConfig:
 
 def htsat_pairs(config: HtsatConfig, theirs: str, ours: str) -> list[Pair]:
     """Every tensor of an HTSAT there and here; both prefixes end in a dot or are empty."""
+    return [*batch_norm(f"{theirs}bn0", f"{ours}mel_norm"), *body_pairs(config, theirs, ours, _block)]
+
+
+def body_pairs(
+    config: HtsatConfig, theirs: str, ours: str, block_pairs: Callable[[str, str], list[Pair]]
+) -> list[Pair]:
+    """All of an HTSAT but the norm of its mel bins, as every project calls it but for the insides of blocks.
+
+    Args:
+        config: the geometry.
+        theirs: prefix there; ends in a dot or is empty.
+        ours: prefix here; likewise.
+        block_pairs: the pairs of a block, by its names there and here.
+    """
     views = 4 if config.fusion == "channel-map" else 1
     patch = (config.patch_size, config.patch_size)
     pairs = [
-        *batch_norm(f"{theirs}bn0", f"{ours}mel_norm"),
         Pair((f"{theirs}patch_embed.proj.weight",), (f"{ours}patch_embed.weight",), kernel=(views, *patch)),
         *same(f"{theirs}patch_embed.proj", f"{ours}patch_embed", "bias"),
         *linear(f"{theirs}patch_embed.norm", f"{ours}patch_norm"),
@@ -84,7 +97,7 @@ def htsat_pairs(config: HtsatConfig, theirs: str, ours: str) -> list[Pair]:
         pairs += blend_pairs(config.fusion, f"{theirs}patch_embed.fusion_model", f"{ours}fusion.blend")
     for stage, depth in enumerate(config.depths):
         for block in range(depth):
-            pairs += _block(f"{theirs}layers.{stage}.blocks.{block}", f"{ours}stages.{stage}.blocks.{block}")
+            pairs += block_pairs(f"{theirs}layers.{stage}.blocks.{block}", f"{ours}stages.{stage}.blocks.{block}")
         if stage + 1 < len(config.depths):
             merge = f"{ours}stages.{stage}.merge"
             pairs += same(f"{theirs}layers.{stage}.downsample.reduction", f"{merge}.reduction", "weight")

@@ -5,7 +5,7 @@ Source of the names: transformers 5.23, `models/clap/modeling_clap.py`. Query, k
 
 from __future__ import annotations
 
-from openclap.checkpoints.maps.fusion import blend_pairs, conv
+from openclap.checkpoints.maps.htsat import body_pairs
 from openclap.checkpoints.maps.rules import Fixed, Pair, batch_norm, linear, same
 from openclap.checkpoints.maps.text import bert_fixed, bert_pairs
 from openclap.models.audio.htsat import HtsatConfig
@@ -17,7 +17,12 @@ _AUDIO, _TEXT, _OURS = "audio_model.audio_encoder.", "text_model.", "audio_encod
 
 def clap_pairs(audio: HtsatConfig, text_layers: int) -> list[Pair]:
     """Every tensor of a ClapModel there and here, but for `logit_scale_t`, on which no vector depends."""
-    pairs = [*_htsat_pairs(audio), *bert_pairs(text_layers, _TEXT), *same("logit_scale_a", "logit_scale")]
+    pairs = [
+        *batch_norm(f"{_AUDIO}batch_norm", f"{_OURS}mel_norm"),
+        *body_pairs(audio, _AUDIO, _OURS, _block),
+        *bert_pairs(text_layers, _TEXT),
+        *same("logit_scale_a", "logit_scale"),
+    ]
     for tower in ("audio", "text"):
         pairs += linear(f"{tower}_projection.linear1", f"{tower}_projection.0")
         pairs += linear(f"{tower}_projection.linear2", f"{tower}_projection.2")
@@ -39,29 +44,6 @@ def clap_fixed(audio: HtsatConfig, positions: int) -> list[Fixed]:
         for place, window in blocks
     ]
     return [*rules, *bert_fixed(positions, _TEXT)]
-
-
-def _htsat_pairs(config: HtsatConfig) -> list[Pair]:
-    kernel = (1, config.patch_size, config.patch_size)
-    pairs = [
-        *batch_norm(f"{_AUDIO}batch_norm", f"{_OURS}mel_norm"),
-        Pair((f"{_AUDIO}patch_embed.proj.weight",), (f"{_OURS}patch_embed.weight",), kernel=kernel),
-        *same(f"{_AUDIO}patch_embed.proj", f"{_OURS}patch_embed", "bias"),
-        *linear(f"{_AUDIO}patch_embed.norm", f"{_OURS}patch_norm"),
-        *linear(f"{_AUDIO}norm", f"{_OURS}norm"),
-    ]
-    if config.fusion == "aff-2d":
-        wide = (config.patch_size, 3 * config.patch_size)
-        pairs += conv(f"{_AUDIO}patch_embed.mel_conv2d", f"{_OURS}fusion.embed", wide)
-        pairs += blend_pairs(config.fusion, f"{_AUDIO}patch_embed.fusion_model", f"{_OURS}fusion.blend")
-    for stage, depth in enumerate(config.depths):
-        for block in range(depth):
-            pairs += _block(f"{_AUDIO}layers.{stage}.blocks.{block}", f"{_OURS}stages.{stage}.blocks.{block}")
-        if stage + 1 < len(config.depths):
-            merge = f"{_OURS}stages.{stage}.merge"
-            pairs += same(f"{_AUDIO}layers.{stage}.downsample.reduction", f"{merge}.reduction", "weight")
-            pairs += linear(f"{_AUDIO}layers.{stage}.downsample.norm", f"{merge}.norm")
-    return pairs
 
 
 def _block(theirs: str, ours: str) -> list[Pair]:
