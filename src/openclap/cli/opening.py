@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
@@ -15,15 +15,11 @@ if TYPE_CHECKING:
     from openclap.cli.output import Output
     from openclap.inference.embedder import Embedder
 
-PrecisionName = Literal["fp32", "bf16", "int8"]
-
 Tokenizer = Annotated[
     str | None,
     typer.Option("--tokenizer", help="For a file that carries none: a folder with tokenizer.json, or a hub name."),
 ]
-Precision = Annotated[
-    str, typer.Option("--precision", help=f"{', '.join(get_args(PrecisionName))}: faster ones give other vectors.")
-]
+Precision = Annotated[str, typer.Option("--precision", help="fp32, bf16 or int8: faster ones give other vectors.")]
 Check = Annotated[bool, typer.Option("--check/--no-check", help="Look whether the model is broken, and warn.")]
 
 
@@ -38,12 +34,15 @@ def open_embedder(
         typer.BadParameter: for a precision that does not exist.
     """
     from openclap.inference.embedder import load
+    from openclap.inference.precision import Precision as PrecisionName
 
-    known = {str(name): name for name in get_args(PrecisionName)}
-    if precision not in known:
+    known = get_args(PrecisionName)
+    if precision not in known:  # said before a large model is read
         raise typer.BadParameter(f"{precision!r} is none of {', '.join(known)}", param_hint="--precision")
     with _warnings_said(out):
-        return load(model, device_name(device), tokenizer=tokenizer, precision=known[precision], check=check)
+        return load(
+            model, device_name(device), tokenizer=tokenizer, precision=cast("PrecisionName", precision), check=check
+        )
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -42,7 +43,8 @@ def test_every_entry_says_what_one_wants_to_know_before_a_download(name: str) ->
     assert "arXiv" in weights.numbers or "README" in weights.numbers or "none of its own" in weights.numbers
 
 
-def test_loading_a_known_name_asks_the_hub_for_its_file() -> None:
+def test_loading_a_known_name_asks_the_hub_for_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))  # whatever this machine has fetched
     with pytest.raises(CheckpointError, match=r"'lukewys/laion_clap/630k-best\.pt' is no directory here"):
         load("laion-630k-best")
     with pytest.raises(CheckpointError, match="audiomae-pretrained' is not on the Hugging Face hub"):
