@@ -15,7 +15,7 @@ from typing import Any
 from openclap.audio.augment import AugmentConfig
 from openclap.audio.frontend import FRONTEND_PRESETS
 from openclap.audio.length import LengthConfig
-from openclap.checkpoints.pretrained import TextInit
+from openclap.checkpoints.pretrained_text import TextInit
 from openclap.data.loader import DataConfig, SourceConfig
 from openclap.data.policy import CaptionPolicyConfig
 from openclap.models.clap import ClapConfig, EncoderConfig

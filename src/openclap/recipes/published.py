@@ -9,7 +9,7 @@ from others); one process computes a batch, however many GPUs the originals used
 from __future__ import annotations
 
 from openclap.audio.frontend import FRONTEND_PRESETS
-from openclap.checkpoints.pretrained import TextInit
+from openclap.checkpoints.pretrained_text import TextInit
 from openclap.data.loader import DataConfig, SourceConfig
 from openclap.models.clap import ClapConfig, EncoderConfig
 from openclap.models.layers.projection import ProjectionConfig

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from openclap.checkpoints.pretrained import TextInit
+from openclap.checkpoints.pretrained_text import TextInit
 from openclap.data.loader import DataConfig, SourceConfig
 from openclap.data.policy import CaptionPolicyConfig
 from openclap.models.clap import ClapConfig, EncoderConfig

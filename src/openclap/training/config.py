@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from openclap.audio.frontend import FrontendConfig
-from openclap.checkpoints.pretrained import TextInit
 from openclap.checkpoints.pretrained_audio import AudioInit
+from openclap.checkpoints.pretrained_text import TextInit
 from openclap.config import Config
 from openclap.data.loader import DataConfig
 from openclap.errors import ConfigError

@@ -13,8 +13,8 @@ from openclap.audio.augment import AugmentConfig
 from openclap.audio.frontend import Frontend
 from openclap.checkpoints.load import load
 from openclap.checkpoints.native import Bundle, BundleConfig, check_parts
-from openclap.checkpoints.pretrained import load_text, put_text
 from openclap.checkpoints.pretrained_audio import load_audio, merge_audio, put_audio
+from openclap.checkpoints.pretrained_text import load_text, put_text
 from openclap.data.loader import PairLoader, read_source
 from openclap.data.manifest import Manifest
 from openclap.data.policy import all_captions

@@ -15,7 +15,7 @@ import torch
 
 import openclap
 from openclap.checkpoints.native import Bundle, save_bundle
-from openclap.checkpoints.pretrained import TextInit, load_text
+from openclap.checkpoints.pretrained_text import TextInit, load_text
 from openclap.errors import CheckpointError, SanityWarning
 from openclap.inference import sanity
 from openclap.inference.embedder import Embedder

@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from openclap.checkpoints.pretrained import PretrainedText, TextInit, find_text, load_text, put_text
+from openclap.checkpoints.pretrained_text import PretrainedText, TextInit, find_text, load_text, put_text
 from openclap.errors import CheckpointError, ConfigError
 from openclap.models.clap import Clap, ClapConfig, EncoderConfig
 from openclap.models.zoo import text_encoders
