@@ -75,10 +75,17 @@ def read_pickle(path: Path) -> dict[str, Tensor]:
     stand_ins: list[Any] = [(type(name, (_Ignored,), {}), name) for name in _HARMLESS]
     with torch.serialization.safe_globals(stand_ins):
         try:
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+            content = _loaded(path)
         except Exception as error:  # a hostile or broken stream raises whatever it likes
             raise CheckpointError(f"{path}: {_why(path, error)}") from error
     return _without_wrappers(_tensors(content, path))
+
+
+def _loaded(path: Path) -> Any:
+    if path.suffix != ".safetensors":
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    with path.open("rb") as file:  # torch goes by that ending where it sees it, and not by what the file holds
+        return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
@@ -113,7 +120,9 @@ def _why(path: Path, error: Exception) -> str:
             f"asks to run {some(wanted)}, which weights have no need of, and is not loaded; if you trust who "
             "made it, save its state_dict alone with torch.save, or as safetensors"
         )
-    first = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+    # torch's own words begin with how to read the file unsafely, and come to the reason after that.
+    said = re.sub(r"(?s)^.*WeightsUnpickler error:\s*", "", str(error)).strip()
+    first = said.splitlines()[0][:200] if said else type(error).__name__
     return f"is truncated or no PyTorch file ({first}); get it again"
 
 

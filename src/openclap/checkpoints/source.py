@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -67,7 +68,11 @@ def _source(
             tensors |= opened[file] if file in opened else read_weights(file)
         return tensors
 
-    names = frozenset(name for file in files for name in (opened[file] if file in opened else _names(file)))
+    count = Counter(name for file in files for name in (opened[file] if file in opened else _names(file)))
+    twice = [name for name, times in count.items() if times > 1]
+    if twice:
+        raise CheckpointError(f"{path}: {some(twice)} is in several of its files, so that there are two models in it")
+    names = frozenset(count)
     return Source(path, config, names, weights, files, repository, revision)
 
 

@@ -135,6 +135,18 @@ def test_weights_may_be_in_shards_and_of_pytorchs_format(directory: Path, form: 
     assert len(found.provenance["sha256"]) == (64 if form == "bin" else 2)
 
 
+def test_shards_of_two_models_are_not_mixed(directory: Path) -> None:
+    tensors = load_file(directory / "model.safetensors")
+    (directory / "model.safetensors").unlink()
+    placed = {name: f"{1 + number % 2}.safetensors" for number, name in enumerate(tensors)}
+    for file in set(placed.values()):
+        save_file({name: tensors[name] for name in tensors if placed[name] == file}, directory / file)
+    save_file({name: value + 1 for name, value in tensors.items()}, directory / "2.safetensors")
+    (directory / "model.safetensors.index.json").write_text(json.dumps({"weight_map": placed}))
+    with pytest.raises(CheckpointError, match="in several of its files"):
+        load(directory)
+
+
 def test_a_lost_shard_is_named(directory: Path) -> None:
     (directory / "model.safetensors").rename(directory / "one.safetensors")
     index = {"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}}

@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from openclap.audio.filter_bank import mel_filter_bank
 from openclap.audio.frontend import FRONTEND_PRESETS, Frontend
 from openclap.checkpoints.adapter import adapters
 from openclap.checkpoints.load import load
@@ -66,6 +67,40 @@ def test_every_text_encoder_comes_back_as_it_went(
     found = load(saved(tensors, tmp_path), tokenizer=words)
     assert same_state(found, bundle)
     assert found.model.text_encoder.pooling == bundle.model.text_encoder.pooling
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_a_file_in_another_precision_is_the_same_model(
+    small: Small, words: Path, tmp_path: Path, kind: torch.dtype
+) -> None:
+    bundle = small()
+    tensors = written(bundle, tmp_path)
+    rounded = {name: value.to(kind) if value.is_floating_point() else value for name, value in tensors.items()}
+    found = load(saved(rounded, tmp_path), tokenizer=words)
+    assert found.config.frontend == bundle.config.frontend
+    for name, value in found.model.state_dict().items():
+        assert value.equal(bundle.model.state_dict()[name].to(kind).to(value.dtype)), name
+
+
+def test_filters_of_another_limit_are_refused_in_16_bits_too(small: Small, words: Path, tmp_path: Path) -> None:
+    tensors = written(small(), tmp_path)
+    tensors["audio_branch.logmel_extractor.melW"] = torch.from_numpy(
+        mel_filter_bank(n_mels=64, n_fft=1024, sample_rate_hz=48_000, f_min_hz=50.0, f_max_hz=13_000.0)
+    ).to(torch.bfloat16)
+    with pytest.raises(CheckpointError, match="filter bank"):
+        load(saved(tensors, tmp_path), tokenizer=words)
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (0, 0, 0, 0)])
+@pytest.mark.parametrize(
+    "name", ["audio_projection.0.weight", "audio_branch.patch_embed.proj.weight", "audio_branch.bn0.weight"]
+)
+def test_a_tensor_of_an_absurd_shape_is_an_error_of_the_file(
+    small: Small, words: Path, tmp_path: Path, name: str, shape: tuple[int, ...]
+) -> None:
+    tensors = written(small(), tmp_path) | {name: torch.zeros(shape)}
+    with pytest.raises(CheckpointError, match=r"theirs\.pt"):
+        load(saved(tensors, tmp_path), tokenizer=words)
 
 
 def test_a_clip_transformers_query_key_and_value_are_one_tensor_there(small: Small, tmp_path: Path) -> None:

@@ -35,6 +35,19 @@ def test_weights_are_found_wherever_training_scripts_put_them(
     assert all(found[name].equal(value) for name, value in WEIGHTS.items())
 
 
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_file_is_read_whatever_it_is_called(tmp_path: Path, zipped: bool) -> None:
+    found = read_pickle(save(WEIGHTS, tmp_path / "pytorch.safetensors", zipped=zipped))
+    assert found["a.weight"].equal(WEIGHTS["a.weight"])
+
+
+def test_nobody_is_told_how_to_read_a_broken_file_unsafely(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"\x80\x02garbage")
+    with pytest.raises(CheckpointError, match="truncated or no PyTorch file") as refusal:
+        read_pickle(tmp_path / "x")
+    assert "weights_only" not in str(refusal.value)
+
+
 def test_a_prefix_of_some_names_stays(tmp_path: Path) -> None:
     found = read_pickle(save({"module.a": torch.ones(1), "b": torch.ones(1)}, tmp_path / "x"))
     assert set(found) == {"module.a", "b"}

@@ -23,7 +23,7 @@ from torch import Tensor
 from openclap.atomic import file_written_whole
 from openclap.checkpoints.adapter import Source, adapters
 from openclap.checkpoints.differences import differences
-from openclap.checkpoints.maps.rules import Fixed, Pair, count, linear, same, to_ours, to_theirs
+from openclap.checkpoints.maps.rules import Fixed, Pair, count, has_value, linear, same, to_ours, to_theirs
 from openclap.checkpoints.native import Bundle
 from openclap.checkpoints.weights import WithoutRandomFill, put_weights
 from openclap.errors import CheckpointError, ConfigError
@@ -213,11 +213,7 @@ def _positions(found: Tensor, origin: Path) -> Positions:
     kinds: tuple[Positions, ...] = get_args(Positions)
     for kind in kinds:
         made = _table(found.shape, kind) if found.ndim == 3 and found.shape[-1] % 4 == 0 else None
-        if (
-            made is not None
-            and made.shape == found.shape
-            and torch.allclose(found.float(), made, rtol=0, atol=_ROUNDING)
-        ):
+        if made is not None and has_value(found, made, _ROUNDING):
             return kind
     raise CheckpointError(
         f"{origin}: pos_embed {tuple(found.shape)} holds neither of the fixed tables of 16×16 patches without overlap "

@@ -66,6 +66,8 @@ class LaionAdapter:
             raise CheckpointError(f"{source.path}: there is no {error}, which says how large the model is") from error
         except (CheckpointError, ConfigError) as error:
             raise CheckpointError(f"{source.path}: {error}") from error
+        except (IndexError, TypeError, ValueError, ZeroDivisionError) as error:
+            raise CheckpointError(f"{source.path}: its tensors have not LAION-CLAP's shapes ({error})") from error
         fixed = [*audio.fixed, *text.fixed, *text.older, *frontend_rules(frontend)]
         unread = {*audio.unread, *text.unread, *(() if config.mlp_heads else [_TEXT_SCALE])}
         ours, unused = to_ours(tensors, _pairs(audio, text, config), fixed, unread, source.path)

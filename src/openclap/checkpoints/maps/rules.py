@@ -161,9 +161,14 @@ def _convert(
     return dict(zip(wanted, (part.clone() for part in whole.chunk(len(wanted))), strict=True))
 
 
+def has_value(found: Tensor, value: Tensor, tolerance: float) -> bool:
+    """Whether a file's tensor has a value, to within `tolerance` and the rounding of 16-bit numbers in the file."""
+    rounding = torch.finfo(found.dtype).eps if found.dtype in (torch.float16, torch.bfloat16) else 0.0
+    return found.shape == value.shape and torch.allclose(found.to(value.dtype), value, rtol=rounding, atol=tolerance)
+
+
 def _check_fixed(rule: Fixed, found: Tensor, origin: str | Path) -> None:
-    value = rule.value()
-    if found.shape != value.shape or not torch.allclose(found.to(value.dtype), value, rtol=0, atol=rule.tolerance):
+    if not has_value(found, rule.value(), rule.tolerance):
         raise CheckpointError(
             f"{origin}: {rule.theirs} is a table that follows from the architecture, and holds other values: this is "
             "another architecture than its tensors' shapes speak of"

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from openclap.audio.filter_bank import mel_filter_bank
 from openclap.audio.mel import MelConfig
-from openclap.checkpoints.maps.rules import Fixed
+from openclap.checkpoints.maps.rules import Fixed, has_value
 
 # Both are float64 rounded to float32, theirs by repeated products. A filter bank that reaches 1 kHz higher or lower
 # is 1e-3 away.
@@ -33,8 +33,7 @@ def torchlibrosa_buffers(mel: MelConfig, prefix: str) -> list[Fixed]:
 def fits(mel: MelConfig, tensors: Mapping[str, Tensor], prefix: str) -> bool:
     """Whether the buffers in a file are of these settings; those that are absent fit any."""
     return all(
-        tensors[rule.theirs].shape == (value := rule.value()).shape
-        and torch.allclose(tensors[rule.theirs].float(), value, rtol=0, atol=rule.tolerance)
+        has_value(tensors[rule.theirs], rule.value(), rule.tolerance)
         for rule in reversed(torchlibrosa_buffers(mel, prefix))  # the small one first
         if rule.theirs in tensors
     )
