@@ -37,7 +37,7 @@ def test_what_is_set_by_name_is_a_field_of_a_bundle(setting):
         ),
         frontend=FRONTEND_PRESETS["laion-fusion"],
     )
-    if setting.startswith("frontend.mel.framing"):
+    if setting.startswith(("frontend.mel.framing", "frontend.length.short=zero-pad-features")):  # of AudioMAE's only
         config = config.model_copy(update={"frontend": FRONTEND_PRESETS["audiomae"]})
     assert config.override([setting]).plain()
 
