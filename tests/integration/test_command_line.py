@@ -114,7 +114,7 @@ def test_embedding_goes_on_past_a_bad_file_and_says_so(model, corpus, tmp_path, 
     printed = capsys.readouterr()
     found = json.loads(printed.out)
     assert (found["vectors"], len(found["bad"])) == (7, 1)
-    assert found["bad"][0]["source"].endswith("00000.flac")
+    assert found["bad"][0]["sound"].endswith("00000.flac")
     assert "00000.flac" in printed.err
     with np.load(out) as stored:
         assert not any(path.endswith("00000.flac") for path in stored["path"])

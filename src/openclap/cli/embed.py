@@ -70,7 +70,7 @@ def embed(
     for name, reason in written.bad.items():
         output.say(("skipped", "yellow"), f" {name}: {reason}")
     output.say(f"{written.rows} vectors of {embedder.embed_dim} numbers in {out}; {len(written.bad)} sounds skipped")
-    bad = [{"source": name, "reason": reason} for name, reason in written.bad.items()]
+    bad = [{"sound": name, "error": reason} for name, reason in written.bad.items()]
     output.result(
         {"out": out, "vectors": written.rows, "dim": embedder.embed_dim, "identity": embedder.identity, "bad": bad}
     )
