@@ -48,3 +48,9 @@ def test_a_missing_extra_says_what_to_install() -> None:
     with pytest.raises(errors.MissingExtraError, match=r"M4A sound needs 'no_such_package'.*openclap\[media\]"):
         require("no_such_package.inner", extra="media", purpose="M4A sound")
     assert require("json", extra="media", purpose="nothing").__name__ == "json"
+
+
+def test_long_lists_of_names_are_cut_and_the_rest_is_counted() -> None:
+    assert errors.some("abcd") == "a, b, c, d"
+    assert errors.some(name for name in "abcdef") == "a, b, c, d and 2 more"
+    assert errors.some([]) == "nothing"

@@ -109,6 +109,8 @@ def read_laion_audio(source: Source) -> tuple[EncoderConfig, dict[str, Tensor]]:
         part = audio_in(tensors)
     except (CheckpointError, ConfigError) as error:
         raise CheckpointError(f"{source.path}: {error}") from error
+    except (IndexError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise CheckpointError(f"{source.path}: its tensors have not LAION-CLAP's shapes ({error})") from error
     filters = [name for name in tensors if "_extractor." in name]
     state, _ = to_ours(tensors, part.pairs, part.fixed, [*part.unread, *filters], source.path)
     return part.encoder, {name.removeprefix("audio_encoder."): value for name, value in state.items()}

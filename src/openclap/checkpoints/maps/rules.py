@@ -149,6 +149,12 @@ def count(names: Iterable[str], start: str) -> int:
     return len({number for number in numbers if number.isdigit()})
 
 
+def has_value(found: Tensor, value: Tensor, tolerance: float) -> bool:
+    """Whether a file's tensor has a value, to within `tolerance` and the rounding of 16-bit numbers in the file."""
+    rounding = torch.finfo(found.dtype).eps if found.dtype in (torch.float16, torch.bfloat16) else 0.0
+    return found.shape == value.shape and torch.allclose(found.to(value.dtype), value, rtol=rounding, atol=tolerance)
+
+
 def _convert(
     tensors: Mapping[str, Tensor], given: Sequence[str], wanted: Sequence[str], reshape: Callable[[Tensor], Tensor]
 ) -> dict[str, Tensor]:
@@ -159,12 +165,6 @@ def _convert(
     if len(whole) % len(wanted):
         raise RuntimeError(f"{len(whole)} rows are not {len(wanted)} equal parts")
     return dict(zip(wanted, (part.clone() for part in whole.chunk(len(wanted))), strict=True))
-
-
-def has_value(found: Tensor, value: Tensor, tolerance: float) -> bool:
-    """Whether a file's tensor has a value, to within `tolerance` and the rounding of 16-bit numbers in the file."""
-    rounding = torch.finfo(found.dtype).eps if found.dtype in (torch.float16, torch.bfloat16) else 0.0
-    return found.shape == value.shape and torch.allclose(found.to(value.dtype), value, rtol=rounding, atol=tolerance)
 
 
 def _check_fixed(rule: Fixed, found: Tensor, origin: str | Path) -> None:
