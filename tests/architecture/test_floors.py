@@ -5,6 +5,7 @@ from __future__ import annotations
 FLOORS = {
     "errors": 0,
     "atomic": 0,
+    "exclusive": 0,
     "memory": 0,
     "types": 0,
     "config": 0,

@@ -149,6 +149,33 @@ def test_an_embedding_that_was_killed_goes_on_and_gives_the_same_file(model, cor
     assert sorted(path.name for path in tmp_path.iterdir()) == ["vectors.npz", "whole.npz"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no locks on directories")
+@pytest.mark.parametrize("restart", [[], ["--restart"]])
+def test_two_processes_do_not_embed_to_one_file(model, corpus, tmp_path, capsys, restart):
+    from openclap.exclusive import held
+
+    out, unfinished = tmp_path / "vectors.npz", tmp_path / "vectors.npz.unfinished"
+    unfinished.mkdir()
+    with held(unfinished):
+        assert run(["embed", model, str(corpus / "test"), "--out", str(out), *restart]) == 2
+    assert "another process is embedding" in capsys.readouterr().err
+    assert unfinished.is_dir()
+    assert run(["embed", model, str(corpus / "test"), "--out", str(out), *restart]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["vectors.npz"]
+
+
+def test_what_a_killed_embedding_leaves_is_its_work_and_nothing_else(model, corpus, tmp_path):
+    out = tmp_path / "vectors.npz"
+    code = (
+        "import os, openclap.inference.job as j\n"
+        "from openclap.cli.app import run\n"
+        "j.EmbeddingJob.collect = lambda *_: os._exit(9)\n"
+        f"run(['embed', {model!r}, {str(corpus / 'test')!r}, '--out', {str(out)!r}])\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 9
+    assert [path.name for path in tmp_path.iterdir()] == ["vectors.npz.unfinished"]
+
+
 def test_unfinished_work_is_not_mixed_with_another_kind(model, corpus, tmp_path, capsys):
     from openclap.inference.job import EmbeddingJob
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -55,18 +56,16 @@ def embed(
         raise typer.BadParameter("give sounds to embed, or --text, and not both", param_hint="PLACE")
     output = Output(as_json)
     sounds = find_sounds(places) if places else []
-    with writing(out) as file:
+    with ExitStack() as opened, writing(out) as file:  # a job is over when its file is at its place, and not before
         embedder = open_embedder(model, output, device=device, tokenizer=tokenizer, precision=precision, check=check)
         if text:
             file.add(embedder.embed_text(text), {"text": text})
             written = _Written(rows=len(text))
         else:
-            job = _open_job(out, embedder, windows, restart)
+            job = opened.enter_context(_job(out, embedder, windows, restart))
             _Work(embedder, job, windows=windows, batch_size=batch_size).run(sounds, output)
             written = _write(job, sounds, file)
         file.describe(embedder.identity)
-    if not text:
-        job.close()
     for name, reason in written.bad.items():
         output.say(("skipped", "yellow"), f" {name}: {reason}")
     output.say(f"{written.rows} vectors of {embedder.embed_dim} numbers in {out}; {len(written.bad)} sounds skipped")
@@ -141,15 +140,31 @@ class _Written:
     bad: dict[str, str] = field(default_factory=dict)
 
 
-def _open_job(out: Path, embedder: Embedder, windows: bool, restart: bool) -> EmbeddingJob:
-    import shutil
+@contextmanager
+def _job(out: Path, embedder: Embedder, windows: bool, restart: bool) -> Iterator[EmbeddingJob]:
+    """The job of a file, for this process alone; deleted when the block ends without an error.
 
+    Raises:
+        ConfigError: if another process is at work on the same file.
+    """
+    from openclap.errors import ConfigError
+    from openclap.exclusive import held
     from openclap.inference.job import EmbeddingJob
 
     folder = out.with_name(f"{out.name}.unfinished")
-    if restart and folder.exists():
-        shutil.rmtree(folder)
-    return EmbeddingJob.open(folder, embedder.identity, {"windows": windows})
+    folder.mkdir(exist_ok=True)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held(folder))
+        except BlockingIOError as error:
+            raise ConfigError(
+                f"another process is embedding to {out}: wait for it, or end it, or give another --out"
+            ) from error
+        if restart:
+            EmbeddingJob.delete(folder)
+        job = EmbeddingJob.open(folder, embedder.identity, {"windows": windows})
+        yield job
+        job.close()
 
 
 def _write(job: EmbeddingJob, sounds: list[Sound], file: VectorFile) -> _Written:

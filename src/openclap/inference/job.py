@@ -122,7 +122,15 @@ class EmbeddingJob:
 
     def close(self) -> None:
         """Delete the folder: its vectors have found their place."""
-        shutil.rmtree(self._folder)
+        self.delete(self._folder)
+
+    @staticmethod
+    def delete(folder: Path) -> None:
+        """Delete the job in a folder, if there is one; killed in the middle, what is left is still a job."""
+        for part in folder.glob("part-*.npz"):
+            part.unlink()
+        if folder.exists():
+            shutil.rmtree(folder)
 
     def _note(self, path: Path, keys: Sequence[str]) -> None:
         self._where.update({key: (path, place) for place, key in enumerate(keys)})

@@ -97,6 +97,7 @@ def writing(path: Path) -> Iterator[VectorFile]:
         raise ConfigError(f"{path}: is a folder; give the name of a file")
     with file_written_whole(path) as fresh:
         fresh.touch()  # what cannot be written is known before the work, not after it
+        fresh.unlink()  # and a kill during the work leaves nothing behind
         file = kinds[path.suffix](fresh)
         yield file
         file.close()

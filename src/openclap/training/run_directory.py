@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 from openclap.atomic import file_written_whole
 from openclap.errors import ConfigError, TrainingError
+from openclap.exclusive import held
 from openclap.training.checkpointing import CheckpointStore, TrainingState
 from openclap.training.config import RunConfig, check_resumable
-
-_LOG = logging.getLogger(__name__)
 
 
 class RunDirectory:
@@ -74,31 +70,18 @@ class RunDirectory:
     def held(self) -> Iterator[None]:
         """Keep other processes from training there: two would replace each other's checkpoints and log.
 
-        The system lets go when this process ends, however it ends. Where it has no such locks, nothing is kept.
-
         Raises:
             TrainingError: if another process is training there.
         """
-        if sys.platform == "win32" or not self.out.is_dir():
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(held(self.out) if self.out.is_dir() else nullcontext())
+            except BlockingIOError as error:
+                raise TrainingError(
+                    f"another process is training in {self.out}: wait for it, or end it, or give another directory "
+                    "with --out"
+                ) from error
             yield
-            return
-        import fcntl
-
-        descriptor = os.open(self.out, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(descriptor)
-            raise TrainingError(
-                f"another process is training in {self.out}: wait for it, or end it, or give another directory with "
-                "--out"
-            ) from error
-        except OSError:
-            _LOG.info("%s lies on a file system without locks", self.out)
-        try:
-            yield
-        finally:
-            os.close(descriptor)
 
     @property
     def _config_file(self) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -68,6 +70,17 @@ def test_the_sounds_of_a_broken_part_are_done_again(share, tmp_path):
     content = part.read_bytes()
     part.write_bytes(content[: int(share * len(content))])
     assert EmbeddingJob.open(tmp_path / "job", "abc", HOW).done == {"b", "c", "caf\udce9"}
+
+
+def test_a_job_that_was_killed_while_it_was_deleted_is_still_a_job(tmp_path, monkeypatch):
+    job = EmbeddingJob.open(tmp_path / "job", "abc", HOW)
+    job.add(SOUNDS[:1])
+    job.add(SOUNDS[1:])
+    with monkeypatch.context() as killed:
+        killed.setattr(shutil, "rmtree", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            job.close()
+    assert EmbeddingJob.open(tmp_path / "job", "abc", HOW).done == frozenset()
 
 
 def test_a_closed_job_leaves_nothing(tmp_path):
