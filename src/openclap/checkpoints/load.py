@@ -21,10 +21,11 @@ from openclap.checkpoints.known import resolve
 from openclap.checkpoints.native import BUNDLE_FILES, CONFIG_FILE, Bundle, is_bundle, load_bundle
 from openclap.checkpoints.pickles import is_pickle
 from openclap.checkpoints.source import is_safetensors, open_directory, open_file
+from openclap.checkpoints.tokenizer_files import TOKENIZER_FILES
 from openclap.errors import CheckpointError, some
 
 _HUB_FILE = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)/(?P<file>[\w.\-/]+?)(?:@(?P<revision>[\w./-]+))?")
-_TOKENIZER_FILES = ("tokenizer*.json", "special_tokens_map.json", "vocab.json", "merges.txt", "vocab.txt")
+_PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")  # of older and of newer transformers
 
 
 def load(
@@ -105,7 +106,7 @@ def _from_hub(name: str) -> Path | Source:
     repository, _, _ = name.partition("@")
     if _is_bundle(directory):
         return fetch(name, BUNDLE_FILES)
-    fetch(name, [CONFIG_FILE, "preprocessor_config.json", *_TOKENIZER_FILES, "model*.safetensors*"])
+    fetch(name, [CONFIG_FILE, *_PROCESSOR_FILES, *TOKENIZER_FILES, "model*.safetensors*"])
     if not any(directory.glob("model*.safetensors*")):
         fetch(name, ["pytorch_model*.bin*"])
     return open_directory(directory, repository, directory.name)
