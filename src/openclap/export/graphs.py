@@ -19,15 +19,16 @@ class AudioGraph(nn.Module):
     fused model gets its plain windows: the one view in the place of all, and "longer" never said.
 
     Raises:
-        ConfigError: if short clips keep their samples.
+        ConfigError: if short clips keep their length; for AudioMAE's padding, with another framing than AudioMAE's.
     """
 
     def __init__(self, frontend: Frontend, model: Clap) -> None:
         super().__init__()
-        if frontend.config.length.keeps_samples:
+        short, framing = frontend.config.length.short, frontend.config.mel.framing
+        if short == "keep" or (short == "zero-pad-features" and framing != "snip-edges"):
             raise ConfigError(
-                f"frontend.length.short is {frontend.config.length.short!r}, which export does not know: it knows "
-                "'repeat-pad', 'repeat' and 'zero-pad'"
+                f"frontend.length.short is {short!r} with mel.framing {framing!r}, which export does not know: it "
+                "knows 'repeat-pad', 'repeat' and 'zero-pad', and with framing 'snip-edges' 'zero-pad-features'"
             )
         self.config = frontend.config
         self.log_mel = GraphLogMel(frontend.log_mel, frontend.config.window_samples)
@@ -39,7 +40,10 @@ class AudioGraph(nn.Module):
         clips = fit(waveforms, self.config)
         if self.config.int16_round_trip:
             clips = (clips.clamp(-1.0, 1.0) * 32767.0).to(torch.int32).to(torch.float32) / 32767.0
-        features = self.log_mel(clips)[:, None]
+        own = None
+        if self.config.length.keeps_samples:
+            own = _smaller(_larger(waveforms.shape[1], self.config.mel.shortest_clip), self.config.window_samples)
+        features = self.log_mel(clips, own)[:, None]
         return self.model.encode_audio(features.expand(-1, self.views, -1, -1))
 
 
@@ -63,11 +67,16 @@ def fit(waveforms: Float[Tensor, "batch samples"], config: FrontendConfig) -> Fl
     batch, count = waveforms.shape
     if length.crop == "centre":
         waveforms = waveforms[:, _larger(count - window, 0) // 2 :]
-    repeats = {"repeat-pad": _larger(window // count, 1), "repeat": (window + count - 1) // count, "zero-pad": 1}
-    repeated = waveforms.repeat(1, repeats[length.short])
+    repeats = {"repeat-pad": _larger(window // count, 1), "repeat": (window + count - 1) // count}
+    repeated = waveforms.repeat(1, repeats.get(length.short, 1))
     return torch.cat((repeated, waveforms.new_zeros(batch, window)), 1).narrow(1, 0, window)
 
 
 def _larger(left: int, right: int) -> int:
     larger: int = torch.sym_max(left, right)  # type: ignore[no-untyped-call]
     return larger
+
+
+def _smaller(left: int, right: int) -> int:
+    smaller: int = torch.sym_min(left, right)  # type: ignore[no-untyped-call]
+    return smaller

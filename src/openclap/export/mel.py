@@ -57,17 +57,25 @@ class GraphLogMel(nn.Module):
         self.register_buffer("bin_min", None if log_mel.bin_min is None else log_mel.bin_min.cpu())
         self.register_buffer("bin_max", None if log_mel.bin_max is None else log_mel.bin_max.cpu())
 
-    def forward(self, waveforms: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch frames mels"]:
-        """Log-mel features of each clip."""
-        frames = self._framed(self._prepared(waveforms))
-        return self._finished(self._power(frames) @ self.bank)
+    def forward(
+        self, waveforms: Float[Tensor, "batch samples"], n_samples: int | None = None
+    ) -> Float[Tensor, "batch frames mels"]:
+        """Log-mel features of each clip.
 
-    def _prepared(self, clips: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch padded"]:
+        Args:
+            waveforms: clips of the graph's length.
+            n_samples: how many of the samples are the clips, where zeros follow, for framing "snip-edges"; the frames
+                after theirs are 0 before they are normalised. None are all.
+        """
+        frames = self._framed(self._prepared(waveforms, n_samples))
+        return self._finished(self._power(frames) @ self.bank, n_samples)
+
+    def _prepared(self, clips: Float[Tensor, "batch samples"], n_samples: int | None) -> Float[Tensor, "batch padded"]:
         config = self.config
         if config.int16_scale:
             clips = clips * 32768.0
         if config.remove_waveform_mean:
-            clips = clips - clips.mean(-1, keepdim=True)
+            clips = clips - clips.sum(-1, keepdim=True) / (clips.shape[-1] if n_samples is None else n_samples)
         if config.framing == "centre":
             half = config.n_fft // 2
             mode = "reflect" if config.pad_mode == "reflect" else "constant"
@@ -105,8 +113,14 @@ class GraphLogMel(nn.Module):
             power = power ** (self.config.power / 2.0)
         return power.transpose(0, 1).reshape(batch, self.frames, folds * (bins // 2))
 
-    def _finished(self, energies: Float[Tensor, "batch cut mels"]) -> Float[Tensor, "batch frames mels"]:
+    def _finished(
+        self, energies: Float[Tensor, "batch cut mels"], n_samples: int | None
+    ) -> Float[Tensor, "batch frames mels"]:
         config = self.config
+        own = None
+        if n_samples is not None:
+            own = (torch.arange(self.frames) < config.frames_cut(n_samples))[:, None]
+            energies = energies.where(own, 0.0)
         features = energies.clamp(min=config.amin).log()
         if config.log == "db":
             features = features * (10.0 / math.log(10.0)) - 10.0 * math.log10(max(config.amin, config.ref))
@@ -114,6 +128,8 @@ class GraphLogMel(nn.Module):
                 features = features.maximum(features.amax((-2, -1), keepdim=True) - config.top_db)
         if self.bin_min is not None or self.bin_max is not None:
             features = features.clamp(self.bin_min, self.bin_max)
+        if own is not None:
+            features = features.where(own, 0.0)
         if config.frames is not None:
             features = F.pad(features[:, : config.frames], (0, 0, 0, max(0, config.frames - self.frames)))
         if config.normalise_mean is not None and config.normalise_std is not None:

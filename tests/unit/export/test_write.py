@@ -106,6 +106,21 @@ def test_cnn_with_msclap_front_end_and_gpt2(tmp_path):
     np.testing.assert_allclose(found, embedder.embed_text(TEXTS), atol=SAME)
 
 
+def test_vit_with_audiomae_front_end(tmp_path):
+    """What is shorter than the window ends in features of 0, after as many frames as it has of its own."""
+    from openclap.export.write import export_bundle
+
+    bundle = make_bundle({"name": "vit-micro"}, {"name": "text-micro"}, "audiomae", window_s=1.0)
+    with without_shape_checks():
+        export_bundle(bundle, tmp_path / "model")
+    embedder = Embedder.from_bundle(bundle)
+    for samples in (300, 5_000, 16_000):
+        clips = 0.1 + _sounds(2, samples)
+        found = _run(tmp_path / "model" / "audio.onnx", waveforms=clips)
+        # Between the loud mean and the quiet start, log-mel is the logarithm of what float32 leaves over.
+        np.testing.assert_allclose(found, embedder.embed_audio(list(clips), sample_rate_hz=16_000), atol=1e-5)
+
+
 def test_something_else_is_not_written_over(bundle, tmp_path):
     from openclap.export.write import export_bundle
 
