@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from openclap.errors import ConfigError
-from openclap.models.encoder import AudioEncoder
+from openclap.models.encoder import AudioEncoder, PatchEncoder
 from openclap.models.layers.fusion import FusionKind
 from openclap.models.zoo import audio_encoders, list_models
 
@@ -101,6 +101,17 @@ def test_a_batch_gives_what_its_clips_give_alone(encoder: nn.Module) -> None:
     )
     # Float32 sums in another order.
     torch.testing.assert_close(encoder(x, longer()).pooled, alone, atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_an_encoder_of_patches_hears_each_clip_in_its_own_length(encoder: nn.Module) -> None:
+    if not isinstance(encoder, PatchEncoder):
+        pytest.skip("takes windows of one length; Clap.check_frontend refuses others")
+    encoder.eval()
+    x, frames = features(encoder, batch=4), torch.tensor([95, 1, 40, 16])
+    alone = torch.cat([encoder(clip[None, :, :own]).pooled for clip, own in zip(x, frames.tolist(), strict=True)])
+    # Float32 sums in another order.
+    torch.testing.assert_close(encoder(x, None, frames).pooled, alone, atol=1e-5, rtol=1e-5)
 
 
 @torch.no_grad()
