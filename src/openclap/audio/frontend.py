@@ -74,7 +74,7 @@ class FrontendConfig(Config):
 
     @property
     def frames(self) -> int:
-        """Frames of a clip's features."""
+        """Frames of the features of a clip that fills the window."""
         return self.mel.count_frames(self.window_samples)
 
     @property
