@@ -57,7 +57,7 @@ class Embedder:
     ) -> None:
         self._windows = windows.resolved(bundle.config.frontend)
         self._tokenizer = bundle.tokenizer
-        self._model = bundle.model.eval().without_decoder()
+        self._model = bundle.model.eval().in_use()
         self.device = self._model.logit_scale.device
         self.precision: Precision = precision
         check_precision(precision, self.device)

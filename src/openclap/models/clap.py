@@ -172,13 +172,13 @@ class Clap(nn.Module):
         if self.mlp_heads is not None:
             self.mlp_heads.logit_scale.clamp_(0, MAX_LOGIT_SCALE)
 
-    def without_decoder(self) -> Clap:
-        """The model as use needs it: the same towers, sharing every weight, and no decoder."""
-        if self.decoder is None:
+    def in_use(self) -> Clap:
+        """The same towers, sharing every weight, without what no vector depends on: decoder and second heads."""
+        if self.decoder is None and self.mlp_heads is None:
             return self
         twin = copy.copy(self)  # holds the very modules in a table of its own
-        twin._modules = {**self._modules, "decoder": None}  # noqa: SLF001
-        twin._resolved = self._resolved.model_copy(update={"decoder": None})  # noqa: SLF001
+        twin._modules = {**self._modules, "decoder": None, "mlp_heads": None}  # noqa: SLF001
+        twin._resolved = self._resolved.model_copy(update={"decoder": None, "mlp_heads": False})  # noqa: SLF001
         return twin
 
     def resolved_config(self) -> ClapConfig:

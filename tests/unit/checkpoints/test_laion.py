@@ -20,6 +20,7 @@ from openclap.checkpoints.load import load
 from openclap.checkpoints.native import Bundle, load_bundle, save_bundle
 from openclap.checkpoints.pickles import read_pickle
 from openclap.errors import CheckpointError
+from openclap.inference.embedder import Embedder
 from openclap.models.clap import Clap, ClapConfig
 
 Small = Callable[..., Bundle]
@@ -101,6 +102,15 @@ def test_a_tensor_of_an_absurd_shape_is_an_error_of_the_file(
     tensors = written(small(), tmp_path) | {name: torch.zeros(shape)}
     with pytest.raises(CheckpointError, match=r"theirs\.pt"):
         load(saved(tensors, tmp_path), tokenizer=words)
+
+
+@pytest.mark.parametrize("second_heads", [True, False])
+def test_a_model_that_left_and_came_back_has_the_identity_it_had(
+    small: Small, words: Path, tmp_path: Path, second_heads: bool
+) -> None:
+    bundle = small(mlp_heads=second_heads)
+    found = load(saved(written(bundle, tmp_path), tmp_path), tokenizer=words)
+    assert Embedder.from_bundle(found).identity == Embedder.from_bundle(bundle).identity
 
 
 def test_a_clip_transformers_query_key_and_value_are_one_tensor_there(small: Small, tmp_path: Path) -> None:

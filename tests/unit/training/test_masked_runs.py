@@ -151,11 +151,11 @@ def test_a_decoder_decides_no_vector_and_no_identity(mae, sounds, tmp_path):
 
 def test_a_model_without_its_decoder_is_the_same_towers(flap, tmp_path):
     model = build_trainer(flap, tmp_path / "run").bundle.model
-    bare = model.without_decoder()
+    bare = model.in_use()
     assert (bare.decoder, bare.resolved_config().decoder) == (None, None)
     assert model.decoder is not None
     assert bare.audio_encoder is model.audio_encoder
-    assert bare.without_decoder() is bare
+    assert bare.in_use() is bare
 
 
 def test_a_bundle_keeps_its_decoder(flap, tmp_path):

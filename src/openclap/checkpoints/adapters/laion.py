@@ -142,7 +142,7 @@ def _clap_config(tensors: Mapping[str, Tensor], audio: Part, text: TextPart) -> 
         audio=audio.encoder,
         text=text.encoder,
         embed_dim=embed_dim,
-        projection=ProjectionConfig(kind="mlp", hidden=hidden),
+        projection=ProjectionConfig(kind="mlp", hidden=None if hidden == embed_dim else hidden),
         mlp_heads=_SECOND_HEADS[0].theirs[0] in tensors,
     )
 
