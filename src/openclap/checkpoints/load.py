@@ -19,12 +19,13 @@ from openclap.checkpoints.hub import fetch, fetch_file, is_hub_name
 from openclap.checkpoints.json_files import read_json
 from openclap.checkpoints.known import resolve
 from openclap.checkpoints.native import BUNDLE_FILES, CONFIG_FILE, Bundle, is_bundle, load_bundle
-from openclap.checkpoints.pickles import is_pickle
+from openclap.checkpoints.pickles import is_cut_off, is_pickle
 from openclap.checkpoints.source import is_safetensors, open_directory, open_file
 from openclap.checkpoints.tokenizer_files import TOKENIZER_FILES
 from openclap.errors import CheckpointError, some
 
 _HUB_FILE = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)/(?P<file>[\w.\-/]+?)(?:@(?P<revision>[\w./-]+))?")
+_WEIGHTS = (".pt", ".pth", ".bin", ".safetensors")
 _PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")  # of older and of newer transformers
 
 
@@ -68,7 +69,7 @@ def locate(path_or_name: str | Path) -> Path | Source:
         return _open_file(path)
     known = resolve(str(path_or_name))
     name = str(path_or_name) if known is None else known.place
-    if is_hub_name(name):
+    if is_hub_name(name) and not name.endswith(_WEIGHTS):  # such a name is a file's that is not there
         return _from_hub(name)
     file = _HUB_FILE.fullmatch(name)
     if file is None or name.startswith("."):
@@ -116,6 +117,8 @@ def _open_file(path: Path, repository: str | None = None, revision: str | None =
     if not path.is_file():
         raise CheckpointError(f"{path}: is neither a file nor a directory, and cannot hold a checkpoint")
     if not (is_pickle(path) or is_safetensors(path)):
+        if is_cut_off(path):
+            raise CheckpointError(f"{path}: is truncated, a PyTorch file without its end; get it again")
         raise CheckpointError(
             f"{path}: is no checkpoint: neither a bundle's directory, nor a PyTorch or safetensors file that is whole"
         )

@@ -61,6 +61,12 @@ def is_pickle(path: Path) -> bool:
         return False
 
 
+def is_cut_off(path: Path) -> bool:
+    """Whether a file begins as PyTorch's format of today, and lacks its end, where the table of contents stands."""
+    with path.open("rb") as file:
+        return file.read(4) == b"PK\x03\x04" and not zipfile.is_zipfile(file)
+
+
 def read_pickle(path: Path) -> dict[str, Tensor]:
     """The tensors of a PyTorch file by name, from inside `state_dict` or `model`, without prefixes of wrappers.
 

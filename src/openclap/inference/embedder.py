@@ -381,7 +381,7 @@ def load(
         SanityWarning: for each check that the model fails.
     """
     _check_device(device)
-    windows = WindowConfig(hop_s=hop_s, long=long)
+    windows = WindowConfig.read({"hop_s": hop_s, "long": long}, origin="openclap.load")
     bundle = load_checkpoint(path_or_name, device, tokenizer=tokenizer)
     embedder = Embedder.from_bundle(bundle, windows=windows, precision=precision, is_final=True)
     if check:

@@ -79,11 +79,27 @@ def test_a_pickle_that_would_do_harm_does_none(tmp_path: Path) -> None:
     assert not (tmp_path / "harm").exists()
 
 
-@pytest.mark.parametrize(("name", "data"), [("notes.txt", b"hello"), ("cut.pt", b"PK\x03\x04"), ("empty.pt", b"")])
+@pytest.mark.parametrize(("name", "data"), [("notes.txt", b"hello"), ("empty.pt", b"")])
 def test_other_files_are_not_taken_for_checkpoints(tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / name).write_bytes(data)
     with pytest.raises(CheckpointError, match="is no checkpoint: neither a bundle"):
         load(tmp_path / name)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.9])
+def test_a_download_that_broke_off_is_called_so(tmp_path: Path, share: float) -> None:
+    torch.save({"a": torch.zeros(1000)}, tmp_path / "cut.pt")
+    content = (tmp_path / "cut.pt").read_bytes()
+    (tmp_path / "cut.pt").write_bytes(content[: int(share * len(content))])
+    with pytest.raises(CheckpointError, match="truncated"):
+        load(tmp_path / "cut.pt")
+
+
+@pytest.mark.parametrize("name", ["laoin.pt", "models/CLAP_2023.pth", "clap/model.safetensors"])
+def test_a_mistyped_file_is_not_looked_for_on_the_hub(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("openclap.checkpoints.load.fetch", lambda *_: pytest.fail("the hub was asked"))
+    with pytest.raises(CheckpointError, match="there is no file or directory"):
+        load(name)
 
 
 def test_bare_weights_point_to_their_directory(bundle: Bundle, tmp_path: Path) -> None:

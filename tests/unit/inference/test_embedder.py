@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -265,6 +266,13 @@ def test_a_saved_model_loads_in_another_process_with_the_same_identity_and_vecto
     assert run.stdout.strip() == embedder.identity
     expected = np.concatenate([embedder.embed_audio(clips), embedder.embed_text("a dog barks")])
     assert_same(np.load(out), expected)
+
+
+@pytest.mark.parametrize("wrong", [{"hop_s": 0}, {"hop_s": -1.0}, {"long": "whole"}])
+def test_windows_that_cannot_be_are_named(bundle: Bundle, tmp_path: Path, wrong: dict[str, Any]) -> None:
+    save_bundle(bundle, tmp_path / "model")
+    with pytest.raises(ConfigError, match=rf"openclap\.load: {next(iter(wrong))}"):
+        openclap.load(tmp_path / "model", check=False, **wrong)
 
 
 def test_loading_gives_what_the_model_says_of_itself(bundle: Bundle, tmp_path: Path) -> None:
