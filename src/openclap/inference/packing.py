@@ -27,7 +27,7 @@ _HF_ACTIVATIONS = {"GELUActivation": "gelu", "NewGELUActivation": "gelu-tanh", "
 
 Model = TypeVar("Model", bound=nn.Module)
 LinearMaker = Callable[[nn.Linear, str, str], nn.Module]
-BlockMaker = Callable[[nn.Sequential], nn.Module]
+BlockMaker = Callable[[SwinBlock], nn.Module]
 
 
 def can_pack(device: torch.device) -> bool:
@@ -69,23 +69,25 @@ def copied(model: Model) -> Model:
     return copy.deepcopy(model, shared)
 
 
-def pack_(model: nn.Module, linear: LinearMaker = packed_linear, perceptron: BlockMaker | None = None) -> None:
+def pack_(model: nn.Module, linear: LinearMaker = packed_linear, block: BlockMaker | None = None) -> None:
     """Make a model one for use on a CPU, in place: each plain weight can be freed as soon as its packed one is made.
 
     Args:
         model: any model, in evaluation mode.
         linear: makes what takes the place of a linear map: of the map, the activation after it, and its name.
-        perceptron: makes what takes the place of a Swin block's perceptron; None packs its maps one by one.
+        block: makes what takes the place of a Swin block; None packs its maps one by one.
     """
-    for module in list(model.modules()):
-        if isinstance(module, WindowAttention):
-            module.keep_bias()
-        if isinstance(module, SwinBlock) and perceptron is not None:
-            module.mlp = perceptron(module.mlp)  # type: ignore[assignment]
-        _fuse_activations(module, linear)
-        for name, child in list(module.named_children()):
-            if (plain := _as_linear(child)) is not None:
-                setattr(module, name, linear(plain, "none", name))
+    if isinstance(model, WindowAttention):
+        model.keep_bias()
+    _fuse_activations(model, linear)
+    for name in list(model._modules):  # noqa: SLF001 (children by name: a list of them would keep their weights)
+        child = getattr(model, name)
+        if isinstance(child, SwinBlock) and block is not None:
+            setattr(model, name, block(child))
+        elif (plain := _as_linear(child)) is not None:
+            setattr(model, name, linear(plain, "none", name))
+        elif child is not None:
+            pack_(child, linear, block)
 
 
 def _fuse_activations(module: nn.Module, linear: LinearMaker) -> None:

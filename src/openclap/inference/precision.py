@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from openclap.errors import ConfigError, PrecisionWarning
-from openclap.inference.int8 import Int8Tokens, int8_audio, int8_text
+from openclap.inference.int8 import Int8SwinBlock, int8_audio, int8_text
 from openclap.inference.packing import can_pack, copied, pack_
 from openclap.models.clap import Clap
 
@@ -55,8 +55,8 @@ def prepared(model: Clap, precision: Precision, *, in_place: bool = False) -> Cl
     """The model as it computes in a precision, made for use only.
 
     What stays float32 in any precision: the front-end, norms, softmax, the sums of residual branches, pooling and the
-    heads' last normalisation; with "int8" also the heads, the patch embedding, all convolutions, and the values of
-    attention in text.
+    heads' last normalisation; with "int8" also the heads, the patch embedding, all convolutions, and the values and
+    the outputs of attention in text.
 
     Args:
         model: in evaluation mode, on its device.
@@ -71,7 +71,7 @@ def prepared(model: Clap, precision: Precision, *, in_place: bool = False) -> Cl
     elif precision == "fp32":
         pack_(made)
     else:
-        pack_(made.audio_encoder, int8_audio, lambda layers: Int8Tokens(*layers))
+        pack_(made.audio_encoder, int8_audio, Int8SwinBlock)
         pack_(made.text_encoder, int8_text)
     return made
 

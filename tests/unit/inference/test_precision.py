@@ -16,11 +16,13 @@ from torch import nn
 import openclap
 from openclap.checkpoints.native import Bundle, save_bundle, weights_digest
 from openclap.errors import ConfigError, PrecisionWarning
+from openclap.inference import int8
 from openclap.inference.embedder import Embedder
 from openclap.inference.int8 import Int8Linear, Int8Tokens
 from openclap.inference.packing import PackedLinear, can_pack, copied, pack_
 from openclap.inference.precision import check_precision, prepared
 from openclap.models.clap import Clap, ClapConfig, EncoderConfig
+from openclap.models.layers.swin import SwinBlock
 from openclap.models.zoo import text_encoders
 
 CPU = torch.device("cpu")
@@ -137,14 +139,36 @@ def test_rows_of_equal_values_are_exact_but_for_the_weights(inputs: torch.Tensor
 
 @needs_vnni
 def test_tokens_of_a_clip_do_not_depend_on_other_clips() -> None:
-    layers = nn.Sequential(nn.Linear(64, 256), nn.GELU(), nn.Linear(256, 64))
-    rounded = Int8Tokens(*layers)
-    tokens = torch.randn(3, 2000, 64) * torch.tensor([1.0, 100.0, 0.01])[:, None, None]
+    linear = nn.Linear(64, 256)
+    tokens = torch.randn(3, 3000, 64) * torch.tensor([1.0, 100.0, 0.01])[:, None, None]
+    given = tokens.clone()
+    rounded = Int8Tokens(linear)
     with torch.inference_mode():
-        together, exact = rounded(tokens), layers(tokens)
+        together, exact = rounded(tokens), linear(tokens)
+        assert torch.equal(tokens, given)
         for clip, found, expected in zip(tokens, together, exact, strict=True):
             assert torch.equal(rounded(clip[None])[0], found)
-            assert (found - expected).norm() < 0.03 * expected.norm()  # two maps of 1 % to 2 %
+            assert (found - expected).norm() < 0.02 * expected.norm()  # 1 % to 2 % for a map
+
+
+@needs_vnni
+@pytest.mark.parametrize("shift", [0, 2])
+@pytest.mark.parametrize("windows_at_once", [1, 3, 100])
+def test_a_rounded_swin_block_is_the_plain_one_however_its_windows_are_cut(
+    shift: int, windows_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    block = SwinBlock(dim=64, heads=4, side=16, window=4, shift=shift, mlp_ratio=4.0, drop_path=0.0).eval()
+    nn.init.normal_(block.attention.relative_bias)
+    monkeypatch.setattr(int8, "_BLOCK_VALUES", windows_at_once * 16 * 256)
+    rounded = int8.Int8SwinBlock(block)
+    tokens = torch.randn(2, 256, 64)
+    given = tokens.clone()
+    with torch.inference_mode():
+        together, exact = rounded(tokens), block(tokens)
+        assert torch.equal(tokens, given)
+        assert torch.equal(rounded(tokens[1:])[0], together[1])
+    assert (together - exact).norm() < 0.03 * (exact - tokens).norm()  # four maps of 1 % to 2 %, in two branches
 
 
 def test_a_precision_that_does_not_exist_is_refused(bundle: Bundle) -> None:

@@ -59,13 +59,24 @@ class WindowAttention(nn.Module):
 
     def forward(self, tokens: Float[Tensor, "batch tokens dim"]) -> Float[Tensor, "batch tokens dim"]:
         """What each token gathered from its window."""
-        batch, count, dim = tokens.shape
-        windows = batch * count // self.area
-        qkv = self.qkv(tokens).view(windows, self.area, 3, self.heads, dim // self.heads)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)  # views: nothing is copied
-        out = _attend(query, key, value, self._bias(batch))
-        mixed: Tensor = self.proj(out.transpose(1, 2).reshape(batch, count, dim))
+        qkv = self.qkv(tokens)
+        gathered = self._mix(qkv.view(-1, self.area, qkv.shape[-1]), self._bias(len(tokens)))
+        mixed: Tensor = self.proj(gathered.view_as(tokens))
         return mixed
+
+    def attend(self, qkv: Float[Tensor, "windows area three_dim"], first: int) -> Float[Tensor, "windows area dim"]:
+        """What tokens of a clip's windows from the `first` on gather, from queries, keys and values side by side."""
+        bias = self._bias(1)
+        return self._mix(qkv, bias if self.mask is None else bias[first : first + len(qkv)])
+
+    def _mix(
+        self, qkv: Float[Tensor, "windows area three_dim"], bias: Float[Tensor, "masks heads area area"]
+    ) -> Float[Tensor, "windows area dim"]:
+        windows, area, width = qkv.shape
+        query, key, value = qkv.view(windows, area, 3, self.heads, -1).permute(
+            2, 0, 3, 1, 4
+        )  # views: nothing is copied
+        return _attend(query, key, value, bias).transpose(1, 2).reshape(windows, area, width // 3)
 
     def _bias(self, batch: int) -> Float[Tensor, "masks heads tokens tokens"]:
         if self._kept_bias is not None:
