@@ -87,6 +87,19 @@ def read_pickle(path: Path) -> dict[str, Tensor]:
     return _without_wrappers(_tensors(content, path))
 
 
+def write_pickle(content: Any, path: Path) -> None:
+    """Write a PyTorch file.
+
+    Raises:
+        CheckpointError: if there is no room for it.
+    """
+    try:
+        torch.save(content, path)
+    except RuntimeError as error:  # what torch makes of a full disk
+        first = str(error).partition("\n")[0]
+        raise CheckpointError(f"{path}: cannot be written ({first}); is there room on the disk?") from error
+
+
 def _loaded(path: Path) -> Any:
     if path.suffix != ".safetensors":
         return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))

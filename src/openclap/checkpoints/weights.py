@@ -22,9 +22,16 @@ def write_weights(module: nn.Module, path: Path) -> None:
 
 
 def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Write tensors to a safetensors file."""
+    """Write tensors to a safetensors file.
+
+    Raises:
+        CheckpointError: if there is no room for it.
+    """
     whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    save_file(whole, path, metadata={"format": "pt"})
+    try:
+        save_file(whole, path, metadata={"format": "pt"})
+    except SafetensorError as error:
+        raise CheckpointError(f"{path}: cannot be written ({error}); is there room on the disk?") from error
     path.chmod(path.parent.stat().st_mode & 0o666)  # the package makes files that only their owner can read
 
 

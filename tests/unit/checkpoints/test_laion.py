@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from openclap.audio.filter_bank import mel_filter_bank
@@ -18,7 +19,8 @@ from openclap.audio.frontend import FRONTEND_PRESETS, Frontend
 from openclap.checkpoints.adapter import adapters
 from openclap.checkpoints.load import load
 from openclap.checkpoints.native import Bundle, load_bundle, save_bundle
-from openclap.checkpoints.pickles import read_pickle
+from openclap.checkpoints.pickles import read_pickle, write_pickle
+from openclap.checkpoints.weights import write_tensors
 from openclap.errors import CheckpointError
 from openclap.inference.embedder import Embedder
 from openclap.models.clap import Clap, ClapConfig
@@ -111,6 +113,28 @@ def test_a_model_that_left_and_came_back_has_the_identity_it_had(
     bundle = small(mlp_heads=second_heads)
     found = load(saved(written(bundle, tmp_path), tmp_path), tokenizer=words)
     assert Embedder.from_bundle(found).identity == Embedder.from_bundle(bundle).identity
+
+
+@pytest.mark.parametrize(
+    ("write", "broken", "error"),
+    [
+        (write_pickle, "torch.save", RuntimeError("basic_ios::clear: iostream error")),
+        (write_tensors, "openclap.checkpoints.weights.save_file", SafetensorError("No space left on device")),
+    ],
+)
+def test_a_full_disk_is_an_error_of_the_file(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    write: Callable[[dict[str, Tensor], Path], None],
+    broken: str,
+    error: Exception,
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(broken, full)
+    with pytest.raises(CheckpointError, match=r"x: cannot be written .* room on the disk"):
+        write({"a": torch.zeros(1)}, tmp_path / "x")
 
 
 def test_a_clip_transformers_query_key_and_value_are_one_tensor_there(small: Small, tmp_path: Path) -> None:

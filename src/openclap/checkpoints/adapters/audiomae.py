@@ -25,6 +25,7 @@ from openclap.checkpoints.adapter import Source, adapters
 from openclap.checkpoints.differences import differences
 from openclap.checkpoints.maps.rules import Fixed, Pair, count, has_value, linear, same, to_ours, to_theirs
 from openclap.checkpoints.native import Bundle
+from openclap.checkpoints.pickles import write_pickle
 from openclap.checkpoints.weights import WithoutRandomFill, put_weights
 from openclap.errors import CheckpointError, ConfigError
 from openclap.models.audio.vit import VIT_SIZES, Vit, VitConfig
@@ -117,7 +118,7 @@ def write_audiomae(
         raise CheckpointError(f"{path}: the model has no place in AudioMAE's format: {'; '.join(wrong)}")
     tensors |= unused or {}
     with file_written_whole(path) as fresh:
-        torch.save({"model": {name: value.cpu().contiguous() for name, value in tensors.items()}}, fresh)
+        write_pickle({"model": {name: value.cpu().contiguous() for name, value in tensors.items()}}, fresh)
 
 
 class AudioMaeAdapter:

@@ -23,6 +23,7 @@ from openclap.checkpoints.maps.laion_towers import Part, TextPart, audio_in, aud
 from openclap.checkpoints.maps.rules import Pair, linear, same, to_ours, to_theirs
 from openclap.checkpoints.maps.text import hf_config
 from openclap.checkpoints.native import Bundle, BundleConfig, make_bundle
+from openclap.checkpoints.pickles import write_pickle
 from openclap.checkpoints.tokenizer_files import find_tokenizer
 from openclap.checkpoints.weights import put_weights
 from openclap.errors import CheckpointError, ConfigError
@@ -95,7 +96,7 @@ class LaionAdapter:
             raise CheckpointError(f"{path} is a directory; a LAION-CLAP checkpoint is a file: give a name with .pt")
         theirs = _theirs(bundle)
         with file_written_whole(path) as fresh:
-            torch.save({"epoch": 0, "name": bundle.config.name, "state_dict": theirs}, fresh)
+            write_pickle({"epoch": 0, "name": bundle.config.name, "state_dict": theirs}, fresh)
 
 
 def read_laion_audio(source: Source) -> tuple[EncoderConfig, dict[str, Tensor]]:

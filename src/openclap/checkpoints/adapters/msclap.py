@@ -25,6 +25,7 @@ from openclap.checkpoints.maps.rules import Fixed, Pair, linear, same, to_ours, 
 from openclap.checkpoints.maps.text import hf_config
 from openclap.checkpoints.maps.torchlibrosa import torchlibrosa_buffers
 from openclap.checkpoints.native import Bundle, BundleConfig, make_bundle
+from openclap.checkpoints.pickles import write_pickle
 from openclap.checkpoints.tokenizer_files import find_tokenizer
 from openclap.checkpoints.weights import put_weights
 from openclap.errors import CheckpointError, ConfigError
@@ -119,7 +120,7 @@ class MsClapAdapter:
             kept = bundle.unused.get(name)
             tensors[name] = kept if kept is not None and tuple(kept.shape) == shape else torch.zeros(shape)
         with file_written_whole(path) as fresh:
-            torch.save({"model": {name: value.cpu().contiguous() for name, value in tensors.items()}}, fresh)
+            write_pickle({"model": {name: value.cpu().contiguous() for name, value in tensors.items()}}, fresh)
 
 
 adapters.add("msclap", MsClapAdapter())
