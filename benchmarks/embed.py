@@ -35,6 +35,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
+import torch
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parents[1] / "shared" / "data"
@@ -223,7 +224,8 @@ COSINES = {
 }  # fmt: skip
 
 
-def parse() -> argparse.Namespace:
+def parse(given: list[str] | None = None) -> argparse.Namespace:
+    """The command's arguments; ends the command where they cannot be used."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", metavar="PYTHON")
     parser.add_argument("--peers-code", metavar="FOLDER", default=str(HERE.parents[1] / "shared" / "peers"))
@@ -240,7 +242,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--real-clips", type=int, default=64)
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--markdown", action="store_true", help="print nothing but the table")
-    return parser.parse_args()
+    args = parser.parse_args(given)
+    if args.device.startswith("cuda") and not torch.cuda.is_available():
+        parser.error(f"argument --device: {args.device!r} needs a GPU, and torch sees none here: give cpu")
+    return args
 
 
 def main() -> None:
