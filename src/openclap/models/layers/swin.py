@@ -60,7 +60,7 @@ class WindowAttention(nn.Module):
     def forward(self, tokens: Float[Tensor, "batch tokens dim"]) -> Float[Tensor, "batch tokens dim"]:
         """What each token gathered from its window."""
         qkv = self.qkv(tokens)
-        gathered = self._mix(qkv.view(-1, self.area, qkv.shape[-1]), self._bias(len(tokens)))
+        gathered = self._mix(qkv.view(-1, self.area, qkv.shape[-1]), self._bias(tokens.shape[0]))
         mixed: Tensor = self.proj(gathered.view_as(tokens))
         return mixed
 
