@@ -23,7 +23,7 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_ma
 
 
 def find_tokenizer(
-    given: str | Path | None, published: str, config: TokenizerConfig, frame: Sequence[int] | None = None
+    given: str | Path | None, published: str, config: TokenizerConfig, frame: Sequence[int] | int | None = None
 ) -> Tokenizer:
     """The tokenizer for a checkpoint that carries none.
 
@@ -31,7 +31,8 @@ def find_tokenizer(
         given: a directory, or a hub name; None takes the published one.
         published: hub name of the tokenizer that the checkpoint was trained with.
         config: lengths, padding, and what is put after each text.
-        frame: the ids of an empty text, where the text encoder says which they are: another tokenizer has others.
+        frame: the ids of an empty text, where the text encoder says which they are, or else how many: another encoder's
+            tokenizer has others.
 
     Raises:
         CheckpointError: if it cannot be had, or is another encoder's.
@@ -49,10 +50,15 @@ def find_tokenizer(
     tokenizer = read_tokenizer(directory, config)
     if frame is not None:
         found = tokenizer([""]).input_ids[0].tolist()
-        if found != list(frame):
+        fits, wanted = (
+            (len(found) == frame, f"has {frame}")
+            if isinstance(frame, int)
+            else (found == list(frame), f"is {list(frame)}")
+        )
+        if not fits:
             raise CheckpointError(
                 f"{directory} holds another encoder's tokenizer: an empty text has the ids {found}, but this text "
-                f"encoder's is {list(frame)}; give the tokenizer of {published}"
+                f"encoder's {wanted}; give the tokenizer of {published}"
             )
     return tokenizer
 

@@ -228,6 +228,16 @@ def projected(x: Tensor, state: dict[str, Tensor], name: str) -> Tensor:
     return F.layer_norm(first + second, (EMBED,), scale, shift)
 
 
+def test_a_tokenizer_that_does_not_know_the_end_token_is_refused(words: dict[str, Path], tmp_path: Path) -> None:
+    backend = tokenizers.Tokenizer.from_file(str(words["2023"] / "tokenizer.json"))
+    values = json.loads(backend.to_str())
+    values["added_tokens"] = []
+    (words["2023"] / "tokenizer.json").write_text(json.dumps(values))
+    (words["2023"] / "tokenizer_config.json").write_text(json.dumps({"eos_token": "!"}))
+    with pytest.raises(CheckpointError, match="another encoder's tokenizer"):
+        load(save(published("2023"), tmp_path), tokenizer=words["2023"])
+
+
 def test_a_cry_is_a_padding_token_and_moves_the_place_of_pooling(words: dict[str, Path], tmp_path: Path) -> None:
     bundle = load(save(published("2023"), tmp_path), tokenizer=words["2023"])
     end = bundle.tokenizer.vocab_size - 1

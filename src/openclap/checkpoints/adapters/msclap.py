@@ -39,6 +39,7 @@ _AUDIO, _TEXT = "audio_encoder.", "caption_encoder."
 _CAPTIONING = "clap."  # what the audio tower is called in a clapcap file
 _MARK = "projection.layer_norm.weight"
 _PROJECTION = ProjectionConfig(kind="residual", dropout=0.5)
+_FRAME = 2  # ids of an empty text: BERT's first and last token; before GPT-2's end token stands a space
 
 
 class MsClapAdapter:
@@ -76,7 +77,7 @@ class MsClapAdapter:
             [*audio.heads, *kind.unused(hf, f"{_TEXT}base.")],
             origin,
         )
-        words = find_tokenizer(tokenizer, kind.hub_name, kind.tokenizer)
+        words = find_tokenizer(tokenizer, kind.hub_name, kind.tokenizer, _FRAME)
         text = EncoderConfig(name="hf", options={"hf": hf, "pooling": kind.pooling})
         config = BundleConfig(
             name=origin.stem,
