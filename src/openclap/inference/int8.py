@@ -13,6 +13,8 @@ zero on one side, and GELU's values lie on one side. Of MiniLM's error, that lea
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
@@ -113,13 +115,14 @@ class Int8SwinBlock(nn.Module):
 
     def __init__(self, block: SwinBlock) -> None:
         super().__init__()
-        attention, (rise, _, fall) = block.attention, block.mlp
+        attention = block.attention
+        rise, fall = cast("nn.Linear", block.mlp[0]), cast("nn.Linear", block.mlp[2])
         attention.keep_bias()
         self._norms = (block.norm1, block.norm2)
         self._attention = attention
         self._qkv, self._proj = Int8Tokens(attention.qkv), Int8Tokens(attention.proj)
         self._rise, self._fall = Int8Tokens(rise, "gelu"), Int8Tokens(fall)
-        self._windows = max(1, _BLOCK_VALUES // (rise.out_features * attention.area))
+        self._windows: int = max(1, _BLOCK_VALUES // (rise.out_features * attention.area))
 
     def forward(self, tokens: Float[Tensor, "batch tokens dim"]) -> Float[Tensor, "batch tokens dim"]:
         """The tokens, in the same order."""
