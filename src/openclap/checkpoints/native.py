@@ -161,7 +161,8 @@ def load_bundle(directory: str | Path, device: str | torch.device = "cpu") -> Bu
     provenance = read_json(directory / PROVENANCE_FILE)
     unused = read_weights(directory / UNUSED_FILE) if (directory / UNUSED_FILE).is_file() else {}
     bundle = make_bundle(config, tokenizer, provenance, unused, directory)
-    put_weights(bundle.model, read_weights(directory / WEIGHTS_FILE), directory / WEIGHTS_FILE)
+    weights_file = directory / WEIGHTS_FILE
+    put_weights(bundle.model, read_weights(weights_file), weights_file, keep_tensors=True)
     bundle.model.to(device)
     bundle.frontend.to(device)
     return bundle

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from openclap.errors import CheckpointError, some
+
+_PART_BYTES = 1 << 26
 
 
 def write_weights(module: nn.Module, path: Path) -> None:
@@ -44,10 +46,24 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such file; the directory is no whole checkpoint")
     try:
-        tensors: dict[str, Tensor] = load_file(path)
+        tensors = _read_in_parts(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path}: is truncated or no safetensors file ({error}); get it again") from error
     check_finite(tensors, path)
+    return tensors
+
+
+def _read_in_parts(path: Path) -> dict[str, Tensor]:
+    """The tensors in memory of their own: the file is mapped anew for each part, so that it is never there twice."""
+    tensors: dict[str, Tensor] = {}
+    with safe_open(path, "pt") as file:
+        names = list(file.keys())
+    while names:
+        with safe_open(path, "pt") as file:
+            read = 0
+            while names and read < _PART_BYTES:
+                tensors[names[-1]] = file.get_tensor(names[-1]).clone()
+                read += tensors[names.pop()].nbytes
     return tensors
 
 
@@ -64,13 +80,17 @@ def check_finite(tensors: Mapping[str, Tensor], origin: str | Path) -> None:
         )
 
 
-def put_weights(module: nn.Module, tensors: Mapping[str, Tensor], origin: str | Path) -> None:
+def put_weights(
+    module: nn.Module, tensors: Mapping[str, Tensor], origin: str | Path, *, keep_tensors: bool = False
+) -> None:
     """Put tensors into a module, every one into its place.
 
     Args:
         module: gets the values, as its own types and on its own devices.
         tensors: name to value.
         origin: what the tensors came from, for messages.
+        keep_tensors: make the tensors themselves the module's weights, where they fit as they are, so that memory holds
+            them once. For tensors that nobody else holds.
 
     Raises:
         CheckpointError: if a name is missing or left over, or a shape differs; the module is then as it was.
@@ -90,7 +110,11 @@ def put_weights(module: nn.Module, tensors: Mapping[str, Tensor], origin: str | 
     ]
     if misshapen:
         raise CheckpointError(f"{origin}: the weights are of another size than the config says: {some(misshapen)}")
-    module.load_state_dict(dict(tensors))
+    # Weights that stand under two names stay one only when their values are copied.
+    keep_tensors = keep_tensors and len({value.data_ptr() for value in expected.values()}) == len(expected)
+    if keep_tensors:
+        tensors = {name: tensors[name].to(value).contiguous() for name, value in expected.items()}
+    module.load_state_dict(dict(tensors), assign=keep_tensors)
 
 
 def weights_digest(module: nn.Module) -> str:
@@ -103,10 +127,11 @@ def weights_digest(module: nn.Module) -> str:
 
 
 class WithoutRandomFill(TorchFunctionMode):
-    """While this is entered, new weights are zeros: for modules that get all their weights from a file.
+    """While this is entered, new weights are zeros or what the memory holds: for modules that get all from a file.
 
     Random numbers for weights that are overwritten at once take longer than the reading, and drawing them would shift
-    the random numbers of a run that goes on.
+    the random numbers of a run that goes on. Memory that is never written to is never taken from the system either;
+    only what a tensor's own method would draw is zero, since `trunc_normal_` draws until it is pleased.
     """
 
     def __torch_function__(
@@ -116,7 +141,8 @@ class WithoutRandomFill(TorchFunctionMode):
         if func.__name__ not in {"normal_", "uniform_", "kaiming_uniform_"}:
             return func(*args, **kwargs)
         tensor = args[0] if args else kwargs["tensor"]
-        tensor.detach().zero_()
+        if func in {Tensor.normal_, Tensor.uniform_}:
+            tensor.detach().zero_()
         return tensor
 
 

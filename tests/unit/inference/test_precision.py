@@ -134,7 +134,8 @@ def test_rows_of_equal_values_are_exact_but_for_the_weights(inputs: torch.Tensor
     linear = nn.Linear(70, 8)
     with torch.inference_mode():
         for rounded in (Int8Linear(linear), Int8Tokens(linear)):
-            torch.testing.assert_close(rounded(inputs), linear(inputs), atol=0.02, rtol=0)  # 70 · 3.7 · 1/254/8, √-wise
+            # 70 weights, each off by up to half of 1/127 of 0.12, all times 3.7: a deviation of 0.008; six of them.
+            torch.testing.assert_close(rounded(inputs), linear(inputs), atol=0.05, rtol=0)
 
 
 @needs_vnni
