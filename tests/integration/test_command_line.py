@@ -211,6 +211,20 @@ def test_windows_of_a_long_file_have_their_places(model, tmp_path):
     assert table["end_s"].to_pylist() == [5.0, 10.0, 12.0]
 
 
+def test_windows_may_overlap_and_long_sound_may_not_be_fused_by_a_plain_model(model, tmp_path, capsys):
+    import soundfile
+
+    sound, out = str(tmp_path / "long.wav"), tmp_path / "vectors.npz"
+    soundfile.write(sound, np.random.default_rng(0).uniform(-0.5, 0.5, 16_000 * 12).astype(np.float32), 16_000)
+    assert run(["embed", model, sound, "--windows", "--hop", "2.5", "--out", str(out)]) == 0
+    with np.load(out) as stored:
+        assert stored["start_s"].tolist() == [0.0, 2.5, 5.0, 7.0]
+    assert run(["embed", model, sound, "--long", "fusion", "--out", str(out)]) == 2
+    assert "fusion" in capsys.readouterr().err
+    assert run(["embed", model, sound, "--long", "sideways", "--out", str(out)]) == 2
+    assert "auto, windows, fusion" in capsys.readouterr().err
+
+
 def test_texts_are_embedded(model, tmp_path):
     out = tmp_path / "texts.npz"
     assert run(["embed", model, "--text", "rain", "--text", "a dog", "--out", str(out)]) == 0

@@ -33,6 +33,12 @@ def embed(
         list[str] | None, typer.Option("--text", help="A text to embed, in place of sounds. May be repeated.")
     ] = None,
     windows: Annotated[bool, typer.Option("--windows", help="A vector for each window of a long sound.")] = False,
+    hop_s: Annotated[
+        float | None, typer.Option("--hop", metavar="SECONDS", help="From one window's start to the next: overlap.")
+    ] = None,
+    long: Annotated[
+        str, typer.Option("--long", help="Long sound by windows or fusion; auto is fusion where the model has it.")
+    ] = "auto",
     restart: Annotated[bool, typer.Option("--restart", help="Forget what an earlier run has left unfinished.")] = False,
     batch_size: BatchSize = 16,
     device: Device = "auto",
@@ -57,7 +63,16 @@ def embed(
     output = Output(as_json)
     sounds = find_sounds(places) if places else []
     with ExitStack() as opened, writing(out) as file:  # a job is over when its file is at its place, and not before
-        embedder = open_embedder(model, output, device=device, tokenizer=tokenizer, precision=precision, check=check)
+        embedder = open_embedder(
+            model,
+            output,
+            device=device,
+            tokenizer=tokenizer,
+            precision=precision,
+            check=check,
+            hop_s=hop_s,
+            long=long,
+        )
         if text:
             file.add(embedder.embed_text(text), {"text": text})
             written = _Written(rows=len(text))

@@ -24,24 +24,44 @@ Check = Annotated[bool, typer.Option("--check/--no-check", help="Look whether th
 
 
 def open_embedder(
-    model: str, out: Output, *, device: str, tokenizer: str | None = None, precision: str = "fp32", check: bool = True
+    model: str,
+    out: Output,
+    *,
+    device: str,
+    tokenizer: str | None = None,
+    precision: str = "fp32",
+    check: bool = True,
+    hop_s: float | None = None,
+    long: str = "auto",
 ) -> Embedder:
     """The model that a command line names, ready for use; what is to be warned of is said.
+
+    Arguments are those of `openclap.load`.
 
     Raises:
         CheckpointError: if there is no such model.
         ConfigError: if it cannot be used as is asked.
-        typer.BadParameter: for a precision that does not exist.
+        typer.BadParameter: for a precision, or a way to hear long sound, that does not exist.
     """
     from openclap.inference.embedder import load
     from openclap.inference.precision import Precision as PrecisionName
+    from openclap.inference.windows import LongSound
 
     known = get_args(PrecisionName)
     if precision not in known:  # said before a large model is read
         raise typer.BadParameter(f"{precision!r} is none of {', '.join(known)}", param_hint="--precision")
+    ways = get_args(LongSound)
+    if long not in ways:
+        raise typer.BadParameter(f"{long!r} is none of {', '.join(ways)}", param_hint="--long")
     with _warnings_said(out):
         return load(
-            model, device_name(device), tokenizer=tokenizer, precision=cast("PrecisionName", precision), check=check
+            model,
+            device_name(device),
+            hop_s=hop_s,
+            tokenizer=tokenizer,
+            precision=cast("PrecisionName", precision),
+            long=cast("LongSound", long),
+            check=check,
         )
 
 

@@ -27,7 +27,7 @@ from openclap.inference import sanity
 from openclap.inference.batching import CPU_TOKENS, by_length, compute_batch, in_lanes, text_chunks
 from openclap.inference.precision import Precision, autocast, check_gain, check_precision, prepared
 from openclap.inference.stream import ClipEmbedding, WindowEmbedding, stream, unit
-from openclap.inference.windows import Window, WindowConfig, read_windows
+from openclap.inference.windows import LongSound, Window, WindowConfig, read_windows
 from openclap.memory import keep_freed_memory
 from openclap.models.clap import NO_TEXT
 from openclap.text.prompts import fill
@@ -353,7 +353,7 @@ def load(
     hop_s: float | None = None,
     tokenizer: str | Path | None = None,
     precision: Precision = "fp32",
-    long: Literal["auto", "windows", "fusion"] = "auto",
+    long: LongSound = "auto",
     check: bool = True,
 ) -> Embedder:
     """The model in a directory, a file or a hub repository, ready for use; whatever CLAP it is.

@@ -31,6 +31,9 @@ from openclap.types import Clip
 _BLOCK_S = 10.0  # what is decoded at once: long enough that a block's overhead is nothing, 2 MB at 48 kHz
 
 
+LongSound = Literal["auto", "windows", "fusion"]
+
+
 class WindowConfig(Config):
     """How a sound longer than the model's window is heard.
 
@@ -43,7 +46,7 @@ class WindowConfig(Config):
     """
 
     hop_s: float | None = Field(default=None, gt=0)
-    long: Literal["auto", "windows", "fusion"] = "auto"
+    long: LongSound = "auto"
     stretch_s: float = Field(default=600.0, gt=0)
 
     def resolved(self, frontend: FrontendConfig) -> WindowConfig:

@@ -127,8 +127,8 @@ def test_an_hour_takes_no_more_memory_than_its_first_stretch(frontend: Frontend,
     run = subprocess.run([sys.executable, "-c", _PEAK, *arguments], capture_output=True, text=True, check=True)
     count, first_kb, peak_kb = map(int, run.stdout.split())
     assert count == 60
-    # Of 225,000 kB as float32; a stretch is 3,750 kB. A few of them stand in memory beside the blocks, and the C library
-    # keeps as many again (27,700 kB were seen).
+    # Of 225,000 kB as float32; a stretch is 3,750 kB. A few of them stand in memory beside the blocks, and the C
+    # library keeps as many again (27,700 kB were seen).
     assert peak_kb - first_kb < 80_000
 
 
