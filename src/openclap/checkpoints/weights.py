@@ -113,8 +113,15 @@ def put_weights(
     # Weights that stand under two names stay one only when their values are copied.
     keep_tensors = keep_tensors and len({value.data_ptr() for value in expected.values()}) == len(expected)
     if keep_tensors:
-        tensors = {name: tensors[name].to(value).contiguous() for name, value in expected.items()}
+        tensors = {name: _laid_out_as(value, tensors[name]) for name, value in expected.items()}
     module.load_state_dict(dict(tensors), assign=keep_tensors)
+
+
+def _laid_out_as(value: Tensor, tensor: Tensor) -> Tensor:
+    """The tensor itself, if it has the type, device and order in memory of `value`, which kernels are chosen by."""
+    if (tensor.dtype, tensor.device, tensor.stride()) == (value.dtype, value.device, value.stride()):
+        return tensor
+    return torch.empty_like(value).copy_(tensor)
 
 
 def weights_digest(module: nn.Module) -> str:

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from openclap.audio.frontend import Frontend
 from openclap.checkpoints.native import Bundle, is_bundle, load_bundle, save_bundle, weights_digest
+from openclap.checkpoints.weights import put_weights, read_weights, write_weights
 from openclap.errors import CheckpointError, ConfigError
 from openclap.models.clap import Clap
 from openclap.text.tokenizer import Tokenizer, TokenizerConfig
@@ -224,3 +226,14 @@ def test_what_no_vector_depends_on_comes_back_too(bundle: Bundle, tmp_path: Path
     assert all(again.unused[name].equal(value) for name, value in extra.items())
     save_bundle(bundle, tmp_path / "model")
     assert not load_bundle(tmp_path / "model").unused
+
+
+def test_weights_keep_the_order_in_memory_that_their_module_gave_them(tmp_path):
+    given = nn.Conv2d(3, 4, 3)
+    wanted = nn.Conv2d(3, 4, 3)
+    wanted.weight.data = wanted.weight.data.contiguous(memory_format=torch.channels_last)
+    write_weights(given, tmp_path / "model.safetensors")
+    put_weights(wanted, read_weights(tmp_path / "model.safetensors"), "a file", keep_tensors=True)
+    assert torch.equal(wanted.weight, given.weight)
+    assert wanted.weight.is_contiguous(memory_format=torch.channels_last)
+    assert not wanted.weight.is_contiguous()
