@@ -17,11 +17,10 @@ from openclap.audio.frontend import FRONTEND_PRESETS
 from openclap.audio.length import LengthConfig
 from openclap.checkpoints.pretrained_text import TextInit
 from openclap.data.loader import DataConfig, SourceConfig
-from openclap.data.policy import CaptionPolicyConfig
 from openclap.models.clap import ClapConfig, EncoderConfig
 from openclap.models.mae_decoder import DecoderConfig
 from openclap.recipes.registry import recipes
-from openclap.recipes.starter import MANIFEST, MINILM
+from openclap.recipes.starter import MINILM, starter_data
 from openclap.text.tokenizer import TokenizerConfig
 from openclap.training.config import RunConfig
 from openclap.training.objectives.base import ObjectiveConfig
@@ -127,14 +126,7 @@ def flap_tiny() -> RunConfig:
     """
     return RunConfig(
         name="flap-tiny",
-        data=DataConfig(
-            train=SourceConfig(path=MANIFEST, where={"split": "train", "fold": [1, 2, 3, None]}),
-            validation=SourceConfig(path=MANIFEST, where={"split": "train", "fold": 4}),
-            captions=CaptionPolicyConfig(p_labels=0.5, clean_titles=True),
-            batch_size=192,
-            workers=0,
-            cache_bytes=1_500_000_000,
-        ),
+        data=starter_data(batch_size=192),
         frontend=_SHORT_FRONTEND,
         model=ClapConfig(
             audio=EncoderConfig(name="vit-small", options={"dim": 256, "depth": 8, "heads": 4}),

@@ -30,18 +30,25 @@ def starter_tuned() -> RunConfig:
     return _starter("starter-tuned", EncoderOptimConfig(lr_factor=0.05), epochs=15)
 
 
+def starter_data(batch_size: int) -> DataConfig:
+    """The real clips that small runs learn from.
+
+    Validation is one fold inside the training split (ESC-10's fold 4): the test split is for the final numbers.
+    """
+    return DataConfig(
+        train=SourceConfig(path=MANIFEST, where={"split": "train", "fold": [1, 2, 3, None]}),
+        validation=SourceConfig(path=MANIFEST, where={"split": "train", "fold": 4}),
+        captions=CaptionPolicyConfig(p_labels=0.5, clean_titles=True),
+        batch_size=batch_size,
+        workers=0,
+        cache_bytes=1_500_000_000,
+    )
+
+
 def _starter(name: str, text_encoder: EncoderOptimConfig, epochs: int) -> RunConfig:
-    """Validation is one fold inside the training split (ESC-10's fold 4): the test split is for the final numbers."""
     return RunConfig(
         name=name,
-        data=DataConfig(
-            train=SourceConfig(path=MANIFEST, where={"split": "train", "fold": [1, 2, 3, None]}),
-            validation=SourceConfig(path=MANIFEST, where={"split": "train", "fold": 4}),
-            captions=CaptionPolicyConfig(p_labels=0.5, clean_titles=True),
-            batch_size=128,
-            workers=0,
-            cache_bytes=1_500_000_000,
-        ),
+        data=starter_data(batch_size=128),
         frontend=SMALL_FRONTEND,
         model=ClapConfig(audio=EncoderConfig(name="htsat-mini"), text=EncoderConfig(name="hf"), embed_dim=256),
         tokenizer=TokenizerConfig(max_length=48),
