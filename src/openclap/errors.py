@@ -19,7 +19,8 @@
     ├── TrainingError                  6   training cannot go on
     │   └── NonFiniteError                 a loss or gradient became NaN or infinite
     ├── EvaluationError                7   an evaluation cannot be done on this data
-    └── IdentityError                  8   vectors of different models (or of one used differently) would be mixed
+    ├── IdentityError                  8   vectors of different models (or of one used differently) would be mixed
+    └── CaptionError                   9   making captions cannot go on
 
 Two warnings (of UserWarning): SanityWarning says that a model which could be loaded looks broken: what it computes is
 given, and should not be trusted. PrecisionWarning says that a precision exists on a device, but does not pay there.
@@ -163,6 +164,12 @@ class IdentityError(OpenclapError):
     """Vectors of different embedding identities would be mixed: says which, and whose they are."""
 
     exit_code = 8
+
+
+class CaptionError(OpenclapError):
+    """Making captions cannot go on: a model or a service does not answer as it must, or a budget is spent."""
+
+    exit_code = 9
 
 
 class PrecisionWarning(UserWarning):

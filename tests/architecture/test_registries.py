@@ -26,6 +26,7 @@ def registries(modules) -> dict[str, Registry]:
 def test_the_registries_are_these(registries):
     assert set(registries) == {
         "audio encoder",
+        "caption stage",
         "checkpoint format",
         "text encoder",
         "loss",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from openclap.config import Config
+from openclap.data.made import read_made, read_negatives
 from openclap.data.problems import Problems
 from openclap.errors import did_you_mean
 
@@ -28,6 +29,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "license": ("license", "licence"),
     "credit": ("credit",),
     "source": ("source",),
+    "made": ("made",),
+    "negatives": ("negatives",),
 }  # fmt: skip
 """Names under which a column is found, the first one present in a row winning; any case. `caption_N` stands for the
 numbered columns caption_1, caption_2, … (Clotho has five). `duration` and the end count only beside a start: alone,
@@ -54,6 +57,8 @@ class ColumnConfig(Config):
     license: str | None = None
     credit: str | None = None
     source: str | None = None
+    made: str | None = None
+    negatives: str | None = None
 
 
 def check_columns(config: ColumnConfig, present: Collection[str], problems: Problems) -> None:
@@ -210,7 +215,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-_READERS = {
+_READERS: dict[str, Callable[[Any], Any]] = {
     "id": _text,
     "audio": _audio,
     "split": _text,
@@ -221,4 +226,6 @@ _READERS = {
     "license": _text,
     "credit": _text,
     "source": _text,
+    "made": read_made,
+    "negatives": read_negatives,
 }

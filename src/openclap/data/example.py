@@ -9,13 +9,60 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class MadeCaption:
+    """A caption that a stage of `openclap.captions` made, and where it comes from.
+
+    Attributes:
+        text: the caption.
+        maker: the stage's registered name: "template", "k2c", "debias", "llm", …
+        of: the captions or labels that it was made from.
+        replaces: whether the captions in `of` are not used any more (a de-biased one stands for its original).
+        details: what else is known of it, as plain values: the digest of the stage's identity, a model, evidence, …
+    """
+
+    text: str
+    maker: str
+    of: tuple[str, ...] = ()
+    replaces: bool = False
+    details: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def plain(self) -> dict[str, Any]:
+        """This caption as a manifest writes it; what is empty is left out."""
+        row: dict[str, Any] = {"text": self.text, "maker": self.maker}
+        row |= {"of": list(self.of)} if self.of else {}
+        row |= {"replaces": True} if self.replaces else {}
+        return row | ({"details": dict(self.details)} if self.details else {})
+
+
+@dataclass(frozen=True)
+class NegativeCaption:
+    """A caption that does *not* fit the clip, though it nearly does.
+
+    Attributes:
+        text: the wrong caption.
+        kind: what was twisted: "order", "attribute", …
+        of: the caption that was twisted.
+        maker: the registered name of the stage that made it.
+    """
+
+    text: str
+    kind: str
+    of: str
+    maker: str
+
+    def plain(self) -> dict[str, Any]:
+        """This caption as a manifest writes it."""
+        return {"text": self.text, "kind": self.kind, "of": self.of, "maker": self.maker}
+
+
+@dataclass(frozen=True)
 class Example:
     """One clip (a file, or a time range of one), its captions and its labels.
 
     Attributes:
         id: unique in its manifest; the audio's path as the manifest writes it, unless the manifest gives ids.
         audio: the file, ready to open.
-        captions: sentences or titles that describe the clip, possibly none.
+        captions: sentences or titles that people wrote of the clip, possibly none.
         labels: words of a vocabulary that fit the clip, possibly none.
         split: "train", "test", … or None.
         fold: number of the cross-validation fold, or None.
@@ -24,6 +71,8 @@ class Example:
         license: the licence as its author states it.
         credit: whom to name.
         source: the collection that the clip comes from.
+        made: captions that `openclap.captions` made for the clip.
+        negatives: captions that do not fit the clip, made of such that do.
         extra: everything else that the manifest says, as plain values.
     """
 
@@ -38,9 +87,16 @@ class Example:
     license: str | None = None
     credit: str | None = None
     source: str | None = None
+    made: tuple[MadeCaption, ...] = ()
+    negatives: tuple[NegativeCaption, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def has_text(self) -> bool:
-        """Whether there is a caption, or a label to make one of."""
-        return bool(self.captions or self.labels)
+        """Whether there is a caption, written or made, or a label to make one of."""
+        return bool(self.captions or self.made or self.labels)
+
+    @property
+    def replaced(self) -> frozenset[str]:
+        """The captions, written or made, for which a made one stands: they are kept, and not used any more."""
+        return frozenset(text for caption in self.made if caption.replaces for text in caption.of)

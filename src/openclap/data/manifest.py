@@ -22,13 +22,15 @@ Columns: the first of these that a row has, in any case; the rest of the row is 
     license      license licence
     credit       credit
     source       source
+    made         made, a list of objects: captions that `openclap.captions` made (`openclap.data.example.MadeCaption`)
+    negatives    negatives, a list of objects: captions that do not fit (`openclap.data.example.NegativeCaption`)
     `ColumnConfig(audio="clip", captions=("en", "de"))` names other columns, and wins over these.
 
 Rules
     Paths are relative to the manifest's folder, or to `audio_root`. `..` and absolute paths are allowed: a manifest may
     point at any sound on this machine.
-    Rows of the same audio, time range, split and fold become one Example with all their captions and labels; of the
-    other columns the first row's values stay. The same audio in two splits gives two Examples, which
+    Rows of the same audio, time range, split and fold become one Example with all their captions, written and made,
+    and labels; of the other columns the first row's values stay. The same audio in two splits gives two Examples, which
     `openclap data check` reports as leakage.
     Text is UTF-8. White space inside captions and labels is folded, and empty ones are dropped.
     Clips with neither caption nor label are read (they can be embedded); training refuses them.
@@ -217,9 +219,12 @@ class _Reading:
 
 
 def _join(first: Example, second: Example) -> Example:
-    captions = tuple(dict.fromkeys(first.captions + second.captions))
-    labels = tuple(dict.fromkeys(first.labels + second.labels))
-    return replace(first, captions=captions, labels=labels)
+    joined = {name: _distinct(getattr(first, name), getattr(second, name)) for name in _LISTS}
+    return replace(first, **joined)
+
+
+def _distinct(first: tuple[Any, ...], second: tuple[Any, ...]) -> Any:
+    return tuple(dict.fromkeys(first + second))
 
 
 def _relative(name: str, root: Path) -> str:
@@ -250,7 +255,11 @@ def _plain(example: Example, root: Path) -> dict[str, Any]:
         rivals = SYNONYMS[field] + (SYNONYMS["end_s"] if field == "duration_s" else ())
         if value != _DEFAULTS[field] or taken.intersection(rivals):
             row[field] = value
+    for field in ("made", "negatives"):
+        if (made := getattr(example, field)) or field in taken:
+            row[field] = [caption.plain() for caption in made]
     return row | {name: value for name, value in example.extra.items() if name not in row}
 
 
+_LISTS = ("captions", "labels", "made", "negatives")
 _DEFAULTS = {field.name: field.default for field in fields(Example)}

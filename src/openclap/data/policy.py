@@ -41,7 +41,7 @@ def choose_caption(example: Example, config: CaptionPolicyConfig, generator: tor
 
 
 def all_captions(example: Example, config: CaptionPolicyConfig | None = None) -> tuple[str, ...]:
-    """Every text of the clip: its captions, or where it has none, one made of its labels.
+    """Every text of the clip: its captions; where it has none, those made for it; and without these, one of its labels.
 
     Raises:
         DataError: if the clip has neither captions nor labels.
@@ -50,6 +50,8 @@ def all_captions(example: Example, config: CaptionPolicyConfig | None = None) ->
         if config is None or not config.clean_titles:
             return example.captions
         return tuple(dict.fromkeys(clean_title(caption) for caption in example.captions))
+    if made := tuple(caption.text for caption in example.made if caption.text not in example.replaced):
+        return made
     if example.labels:
         return (label_caption(example.labels),)
     raise DataError(f"clip {example.id} has neither a caption nor a label")

@@ -1,0 +1,1 @@
+"""Captions made and improved, offline: stages over a manifest."""

@@ -1,0 +1,1 @@
+"""Caption stages, one file each; each registers itself."""
