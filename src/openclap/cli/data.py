@@ -92,8 +92,6 @@ def prepare(
     as_json: Json = False,
 ) -> None:
     """Put a corpus into a folder: its sounds and a manifest.jsonl. What is there already is not made again."""
-    from collections import Counter
-
     from openclap.cli.options import plain_settings
     from openclap.cli.output import Output
     from openclap.data.corpus import corpora
@@ -102,11 +100,9 @@ def prepare(
     folder = out or Path("corpora") / corpus
     found = corpora.get(corpus)
     with output.console.status(f"preparing {corpus} in {folder}"):
-        manifest = found.prepare(folder, **plain_settings(settings))
-    splits = Counter(example.split or "–" for example in manifest.examples)
+        prepared = found.prepare(folder, **plain_settings(settings))
     output.say(
-        f"{len(manifest.examples)} clips in {manifest.path}: " + ", ".join(f"{n} {s}" for s, n in splits.items())
+        f"{prepared.clips:,} clips in {prepared.path}: "
+        + ", ".join(f"{count:,} {split or '–'}" for split, count in prepared.splits.items())
     )
-    output.result(
-        {"manifest": manifest.path, "clips": len(manifest.examples), "splits": splits, "digest": manifest.digest}
-    )
+    output.result({"manifest": prepared.path, "clips": prepared.clips, "splits": prepared.splits})

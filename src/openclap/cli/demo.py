@@ -52,7 +52,7 @@ def demo(
     output, began = Output(as_json), time.perf_counter()
     output.say(("1 · Sounds", "bold"), f"   scenes made by code, with captions, in {corpus}")
     with output.console.status("generating"):
-        manifest = corpora.get("soundscapes").prepare(corpus, **plain_settings(corpus_settings))
+        manifest = corpora.get("soundscapes").prepare(corpus, **plain_settings(corpus_settings)).read()
     output.say(_described(manifest))
     output.say(("\n2 · Training", "bold"), f" the recipe demo, in {out}")
     recipe = recipes.get("demo")()

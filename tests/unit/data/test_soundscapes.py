@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def manifest(folder: Path) -> Manifest:
-    return corpora.get("soundscapes").prepare(folder, **SIZES)
+    return corpora.get("soundscapes").prepare(folder, **SIZES).read()
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -50,7 +50,7 @@ def test_files_are_16_bit_mono_of_the_length_and_rate_asked_for(manifest: Manife
 
 
 def test_the_same_options_give_the_same_bytes(manifest: Manifest, folder: Path, tmp_path: Path) -> None:
-    again = Soundscapes().prepare(tmp_path / "again", **SIZES)
+    again = Soundscapes().prepare(tmp_path / "again", **SIZES).read()
     assert hashes(tmp_path / "again") == hashes(folder)
     assert again.digest == manifest.digest
 
@@ -91,7 +91,7 @@ def test_a_prepared_folder_is_used_as_it_is_and_other_options_make_it_anew(tmp_p
     made_at = clip.stat().st_mtime_ns
     Soundscapes().prepare(out, **small)
     assert clip.stat().st_mtime_ns == made_at
-    manifest = Soundscapes().prepare(out, **small, audio_format="wav")
+    manifest = Soundscapes().prepare(out, **small, audio_format="wav").read()
     assert not clip.exists()
     assert manifest.examples[0].audio.suffix == ".wav"
 
@@ -109,7 +109,7 @@ def test_an_interrupted_preparation_is_done_again(tmp_path: Path, monkeypatch: p
     with pytest.raises(OSError, match="no space"):
         Soundscapes().prepare(tmp_path / "corpus", **small)
     monkeypatch.undo()
-    assert len(Soundscapes().prepare(tmp_path / "corpus", **small)) == 2
+    assert Soundscapes().prepare(tmp_path / "corpus", **small).clips == 2
 
 
 def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from pydantic import Field
 
 from openclap.config import Config, digest
 from openclap.data.corpus import CorpusInfo, corpora
-from openclap.data.manifest import Manifest, read_manifest
+from openclap.data.fetch import Progress
+from openclap.data.prepared import MANIFEST, STAMP, Prepared, read_stamp
 from openclap.data.synthesis import scene as scenes
 from openclap.data.synthesis.source import sources
 from openclap.data.synthesis.wording import captions
@@ -26,7 +27,6 @@ from openclap.errors import ConfigError
 
 SPLITS = ("train", "validation", "test")
 
-_STAMP = "corpus.json"
 _VERSION = 1  # raise it when a change makes other sounds or captions: prepared folders are then made anew
 
 
@@ -80,13 +80,22 @@ class Soundscapes:
         name="soundscapes",
         title="Scenes of synthetic sounds whose captions state what is heard, how often, how loud and in what order",
         licence="CC0-1.0",
+        kind="both",
+        labels="multi",
+        access="generated",
+        splits={split: SoundscapesConfig().size(split) for split in SPLITS},
+        hours=2.08,
     )
 
-    def prepare(self, out: Path, **options: Any) -> Manifest:
-        """The manifest of the corpus, after its clips and `manifest.jsonl` have been put into `out`.
+    def fetch(self, raw: Path, *, progress: Progress | None = None, **options: Any) -> None:
+        """Nothing: `prepare` makes it."""
+
+    def prepare(self, out: Path, *, raw: Path | None = None, **options: Any) -> Prepared:
+        """What was prepared, after its clips and `manifest.jsonl` have been put into `out`.
 
         Args:
             out: the folder to make; one prepared earlier with the same options is used as it is.
+            raw: not looked at: nothing is published.
             **options: fields of `SoundscapesConfig`.
 
         Raises:
@@ -100,9 +109,10 @@ class Soundscapes:
             _write_stamp(out, {"corpus": self.info.name, "complete": False})
             rows = [row for split in SPLITS for row in _write_split(out, config, split)]
             text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-            (out / "manifest.jsonl").write_text(text, encoding="utf-8")
+            (out / MANIFEST).write_text(text, encoding="utf-8")
             _write_stamp(out, stamp)
-        return read_manifest(out / "manifest.jsonl")
+        splits = {split: config.size(split) for split in SPLITS}
+        return Prepared(out / MANIFEST, sum(splits.values()), splits)
 
 
 corpora.add("soundscapes", Soundscapes())
@@ -148,20 +158,11 @@ def _checked(config: SoundscapesConfig) -> SoundscapesConfig:
 
 
 def _is_prepared(out: Path, stamp: dict[str, Any]) -> bool:
-    return digest(_read_stamp(out)) == digest(stamp)
+    return digest(read_stamp(out)) == digest(stamp)
 
 
 def _write_stamp(out: Path, stamp: dict[str, Any]) -> None:
-    (out / _STAMP).write_text(json.dumps(stamp, indent=2) + "\n", encoding="utf-8")
-
-
-def _read_stamp(out: Path) -> dict[str, Any]:
-    """What the folder says of itself; nothing if it has no stamp."""
-    try:
-        stamp = json.loads((out / _STAMP).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return stamp if isinstance(stamp, dict) else {}
+    (out / STAMP).write_text(json.dumps(stamp, indent=2) + "\n", encoding="utf-8")
 
 
 def _clear(out: Path) -> None:
@@ -169,11 +170,11 @@ def _clear(out: Path) -> None:
 
     Without its stamp nothing is touched: train/, test/ and a manifest.jsonl are what anybody's data look like.
     """
-    ours = {_STAMP, "manifest.jsonl", *SPLITS} if _read_stamp(out).get("corpus") == Soundscapes.info.name else set()
+    ours = {STAMP, MANIFEST, *SPLITS} if read_stamp(out).get("corpus") == Soundscapes.info.name else set()
     others = sorted(entry.name for entry in out.iterdir() if entry.name not in ours) if out.is_dir() else []
     if others:
         raise ConfigError(f"{out} holds {others[0]!r}, which is not of the corpus soundscapes: give an empty folder")
     for name in SPLITS:
         shutil.rmtree(out / name, ignore_errors=True)
-    (out / "manifest.jsonl").unlink(missing_ok=True)
+    (out / MANIFEST).unlink(missing_ok=True)
     out.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,65 @@
+"""Tables as corpora publish them, a row at a time, with errors that name the file, the line and the column."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from openclap.errors import ManifestError
+
+
+def table_rows(
+    path: Path,
+    columns: Sequence[str] = (),
+    *,
+    header: Sequence[str] | None = None,
+    delimiter: str = ",",
+    encoding: str = "utf-8-sig",
+    skip_spaces: bool = False,
+) -> Iterator[dict[str, str]]:
+    """The rows of a CSV or TSV file by the names of their columns; blank lines are passed over.
+
+    Args:
+        path: the file.
+        columns: those that must be there.
+        header: the columns' names where the file itself has no header line.
+        delimiter: between the cells.
+        encoding: of the text; a byte order mark is no part of the first name.
+        skip_spaces: white space after a delimiter is no part of a cell.
+
+    Raises:
+        ManifestError: if the file cannot be read, lacks a column, or has a row of another length; `.line` is given.
+    """
+    try:
+        with path.open(encoding=encoding, newline="") as file:
+            reader = csv.reader(file, delimiter=delimiter, skipinitialspace=skip_spaces)
+            names = list(header) if header is not None else [name.strip() for name in next(reader, [])]
+            if absent := [name for name in columns if name not in names]:
+                have = f"it has {', '.join(names) or 'nothing'}"
+                raise ManifestError(path, f"has no column {', '.join(absent)}; {have}: is it the published file?", 1)
+            for cells in reader:
+                if not any(cells):
+                    continue
+                if len(cells) != len(names):
+                    reason = f"has {len(cells)} cells, but the table has {len(names)} columns: {', '.join(names)}"
+                    raise ManifestError(path, reason, reader.line_num)
+                yield dict(zip(names, cells, strict=True))
+    except UnicodeDecodeError as error:
+        raise ManifestError(path, f"is not {encoding} text ({error.reason}): is it the published file?") from error
+    except (OSError, csv.Error) as error:
+        raise ManifestError(path, f"cannot be read ({error})") from error
+
+
+def load_json(path: Path) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        ManifestError: if it cannot be read.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:  # JSON and UTF-8 errors are ValueErrors
+        raise ManifestError(path, f"cannot be read as JSON ({error})") from error
