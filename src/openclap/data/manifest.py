@@ -39,10 +39,9 @@ Rules
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -50,10 +49,10 @@ from typing import Any
 
 from openclap.atomic import file_written_whole
 from openclap.config import digest
-from openclap.data.columns import SYNONYMS, ColumnConfig, check_columns, read_values, resolve_columns
+from openclap.data.columns import SYNONYMS, ColumnConfig
 from openclap.data.example import Example
-from openclap.data.problems import Problems
 from openclap.data.readers import FOLDER_MANIFESTS, Row, read_folder, read_rows
+from openclap.data.rows import ClipKey, RowParser, free_id, join
 from openclap.data.where import select_examples
 from openclap.errors import ManifestError
 
@@ -126,7 +125,7 @@ def read_manifest(
         ManifestError: if it is missing, broken, or selects nothing; `.line` is that of the first problem.
         ConfigError: for an unknown key in `where`.
     """
-    path = _find(Path(path))
+    path = find_manifest(Path(path))
     root = Path(audio_root) if audio_root is not None else (path if path.is_dir() else path.parent)
     reading = _Reading(path, root, columns or ColumnConfig())
     for row in read_folder(path, reading.problems) if path.is_dir() else read_rows(path, reading.problems):
@@ -139,19 +138,20 @@ def read_manifest(
     return manifest
 
 
-def write_manifest(manifest: Manifest, path: str | Path) -> None:
-    """Write `manifest` as JSON Lines, with audio paths relative to the folder of `path`; complete or not at all.
+def write_manifest(examples: Iterable[Example], path: str | Path) -> None:
+    """Write a manifest, or a stream of examples, as JSON Lines; complete or not at all.
 
-    `read_manifest(path)` gives the same examples again (a key of `extra` that has the name of a field is left out).
+    Audio paths are written relative to the folder of `path`. `read_manifest(path)` gives the same examples again
+    (a key of `extra` that has the name of a field is left out).
     """
     path = Path(path)
     # JSON can say \udce9 for a byte of a file name that is no UTF-8, where UTF-8 itself cannot.
     with file_written_whole(path) as fresh, fresh.open("w", encoding="utf-8", errors="backslashreplace") as file:
-        for example in manifest:
+        for example in examples:
             file.write(json.dumps(_plain(example, path.parent), ensure_ascii=False, default=str) + "\n")
 
 
-def _find(path: Path) -> Path:
+def find_manifest(path: Path) -> Path:
     """The manifest that `path` stands for: itself, or one that lies in the folder."""
     if not path.exists():
         raise ManifestError(path, "there is no such file or folder")
@@ -164,43 +164,26 @@ class _Reading:
     """Rows merging into examples, with the line at which each audio was first seen."""
 
     def __init__(self, path: Path, root: Path, config: ColumnConfig) -> None:
-        self.problems = Problems(path)
-        self._path, self._root, self._config = path, root, config
-        self._columns: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {}
-        self._found: dict[tuple[str, float, float | None, str | None, int | None], Example] = {}
+        self._path = path
+        self._parser = RowParser(path, root, config)
+        self.problems = self._parser.problems
+        self._found: dict[ClipKey, Example] = {}
         self._lines: dict[Path, int | None] = {}
 
     def take(self, row: Row) -> None:
         """Merge one row into the examples."""
-        names = tuple(row.values)
-        if names not in self._columns:
-            self._columns[names] = resolve_columns(self._config, names)
-        columns = self._columns[names]
-        if row.audio is not None:
-            columns = {field: names for field, names in columns.items() if field != "audio"}
-        elif "audio" not in columns:
-            reason = f"has no audio column (as {', '.join(SYNONYMS['audio'][:5])}), only {', '.join(names)}"
-            self.problems.add(row.line, f"{reason}: say which it is with columns.audio")
+        if (parsed := self._parser.parse(row)) is None:
             return
-        values = read_values(row.values, columns, line=row.line, cells=row.cells, problems=self.problems)
-        name = values.pop("audio", row.audio)
-        if name is None:
-            return  # noted by read_values
-        name = _relative(name, self._root)
-        example = Example(**{"id": ""} | values, audio=self._root / name)
-        key = (name, example.start_s, example.duration_s, example.split, example.fold)
-        self._found[key] = _join(self._found[key], example) if key in self._found else example
+        key, example = parsed
+        self._found[key] = join(self._found[key], example) if key in self._found else example
         self._lines.setdefault(example.audio, row.line)
 
     def examples(self) -> tuple[Example, ...]:
         """All examples, once nothing is wrong with any row."""
-        named = Problems(self._path)
-        present = list(dict.fromkeys(name for names in self._columns for name in names))
-        check_columns(self._config, present, named)
-        named.raise_if_any()  # a wrong column name makes every other message misleading
+        self._parser.check_columns()
         found: dict[str, Example] = {}
-        for (name, *_), example in self._found.items():
-            own = example.id or _default_id(name, example, found)
+        for key, example in self._found.items():
+            own = free_id(key, example, found.__contains__)
             if own in found:
                 reason = f"id {own!r} is that of another clip already, {found[own].audio}"
                 self.problems.add(self._lines[example.audio], reason)
@@ -216,33 +199,6 @@ class _Reading:
             if not audio.is_file():
                 self.problems.add(self._lines[audio], f"there is no audio file {audio}")
         self.problems.raise_if_any()
-
-
-def _join(first: Example, second: Example) -> Example:
-    joined = {name: _distinct(getattr(first, name), getattr(second, name)) for name in _LISTS}
-    return replace(first, **joined)
-
-
-def _distinct(first: tuple[Any, ...], second: tuple[Any, ...]) -> Any:
-    return tuple(dict.fromkeys(first + second))
-
-
-def _relative(name: str, root: Path) -> str:
-    """The audio's path from the root where it lies below it, without `.` and `a/..` steps, with forward slashes."""
-    path = Path(os.path.normpath(name))
-    if path.is_absolute() and path.is_relative_to(root.absolute()):
-        path = path.relative_to(root.absolute())
-    return path.as_posix()
-
-
-def _default_id(name: str, example: Example, taken: Container[str]) -> str:
-    """The path, with the time range as a W3C media fragment, and a number where another split has the same clip."""
-    own = name
-    if example.start_s or example.duration_s is not None:
-        end = "" if example.duration_s is None else f",{example.start_s + example.duration_s:g}"
-        own = f"{name}#t={example.start_s:g}{end}"
-    numbered = (f"{own}#{count}" for count in itertools.count(2))
-    return next(candidate for candidate in itertools.chain([own], numbered) if candidate not in taken)
 
 
 def _plain(example: Example, root: Path) -> dict[str, Any]:
@@ -261,5 +217,4 @@ def _plain(example: Example, root: Path) -> dict[str, Any]:
     return row | {name: value for name, value in example.extra.items() if name not in row}
 
 
-_LISTS = ("captions", "labels", "made", "negatives")
 _DEFAULTS = {field.name: field.default for field in fields(Example)}
