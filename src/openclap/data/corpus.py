@@ -48,6 +48,8 @@ class CorpusInfo:
         hours: of sound, as published; None if that is not said.
         id_space: what clip ids mean elsewhere. Rows then hold `freesound_id`, or `youtube_id` and `start_s`.
         overlaps: corpora that share clips with this one, by name: how.
+        classes: of each column that holds classes (`labels`, and others where a corpus has several tasks), its
+            vocabulary in the published order, spelled as the rows spell it; empty where it is open or too long.
         citation: the paper to cite, if there is one.
     """
 
@@ -65,6 +67,7 @@ class CorpusInfo:
     hours: float | None = None
     id_space: Literal["freesound", "youtube"] | None = None
     overlaps: Mapping[str, str] = field(default_factory=dict)
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     citation: str | None = None
 
     def __post_init__(self) -> None:
