@@ -99,7 +99,10 @@ def _distinct(first: tuple[Any, ...], second: tuple[Any, ...]) -> Any:
 
 def _relative(name: str, root: Path) -> str:
     """The audio's path from the root where it lies below it, without `.` and `a/..` steps, with forward slashes."""
-    path = Path(os.path.normpath(name))
-    if path.is_absolute() and path.is_relative_to(root.absolute()):
+    name = os.path.normpath(name)
+    if not os.path.isabs(name):  # nearly every row of millions: text is quicker than paths  # noqa: PTH117
+        return name.replace(os.sep, "/")
+    path = Path(name)
+    if path.is_relative_to(root.absolute()):
         path = path.relative_to(root.absolute())
     return path.as_posix()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from openclap.data.example import Example
@@ -22,13 +22,27 @@ def select_examples(examples: Sequence[Example], where: Mapping[str, Any]) -> li
     Raises:
         ConfigError: for an unknown key (with the nearest), or a flag that is neither true nor false.
     """
-    known = {*_FIELDS, *_FLAGS}.union(*(example.extra for example in examples))
+    fits = condition(where, {name for example in examples for name in example.extra})
+    return [example for example in examples if fits(example)]
+
+
+def condition(where: Mapping[str, Any], extra_keys: Collection[str]) -> Callable[[Example], bool]:
+    """Whether an example fits every key of `where`, as `select_examples` says.
+
+    Args:
+        where: the filters.
+        extra_keys: the keys that some example's `extra` has.
+
+    Raises:
+        ConfigError: for an unknown key, or a flag that is neither true nor false.
+    """
+    known = {*_FIELDS, *_FLAGS, *extra_keys}
     for key, value in where.items():
         if key not in known:
             raise ConfigError(f"where has {key!r}, which is no column of the manifest{did_you_mean(key, known)}")
         if key in _FLAGS and not isinstance(value, bool):
             raise ConfigError(f"where.{key} takes true or false, but got {value!r}")
-    return [example for example in examples if all(_fits(example, key, value) for key, value in where.items())]
+    return lambda example: all(_fits(example, key, value) for key, value in where.items())
 
 
 def _fits(example: Example, key: str, wanted: Any) -> bool:
