@@ -84,7 +84,7 @@ def test_filters_are_those_of_a_whole_manifest(tmp_path: Path) -> None:
 
 
 def test_memory_grows_by_bytes_and_not_by_clips(tmp_path: Path) -> None:
-    rows = [{"audio": f"{number:05}.wav", "caption": "x" * 500} for number in range(6000)]
+    rows = [{"audio": f"{number:05}.wav", "caption": "x" * 4000} for number in range(6000)]
     stream = ManifestStream(written(tmp_path / "m.jsonl", rows))
     tracemalloc.start()
     try:
@@ -92,4 +92,5 @@ def test_memory_grows_by_bytes_and_not_by_clips(tmp_path: Path) -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 6000 * 500 / 3, "the captions alone are three times as much"
+    # Of what is left, most is Python's own table of names, which grows in steps of megabytes.
+    assert peak < 6000 * 4000 / 4, "the captions alone are four times as much"
