@@ -1,0 +1,1 @@
+"""Women, men and kin become persons: rules over words, without a language model."""
