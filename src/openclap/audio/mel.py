@@ -82,7 +82,7 @@ class LogMel(nn.Module):
             at_once = self._clips_at_once(clips, frames)
             if lengths is None:
                 parts = [self._energies(self._prepared(part), frames) for part in torch.split(clips, at_once)]
-                features = self._finished(torch.cat(parts))
+                features = self._finished(torch.cat(parts), None)
             else:
                 starts = range(0, len(clips), at_once)
                 parts = [self._own_energies(clips[i : i + at_once], lengths[i : i + at_once], frames) for i in starts]
@@ -156,25 +156,9 @@ class LogMel(nn.Module):
         return power @ self.bank
 
     def _finished(
-        self, energies: Float[Tensor, "clips frames mels"], own: Bool[Tensor, "clips frames 1"] | None = None
+        self, energies: Float[Tensor, "clips frames mels"], own: Bool[Tensor, "clips frames 1"] | None
     ) -> Float[Tensor, "clips frames_ mels"]:
-        config = self.config
-        if config.log == "ln":
-            features = energies.clamp(min=config.amin).log()
-        else:
-            features = energies.clamp(min=config.amin).log10().mul(10.0)
-            features = features - 10.0 * math.log10(max(config.amin, config.ref))
-            if config.top_db is not None:
-                features = features.maximum(features.amax((-2, -1), keepdim=True) - config.top_db)
-        if self.bin_min is not None or self.bin_max is not None:
-            features = features.clamp(self.bin_min, self.bin_max)
-        if own is not None:
-            features = features.where(own, 0.0)
-        if config.frames is not None:
-            features = F.pad(features[:, : config.frames], (0, 0, 0, max(0, config.frames - features.shape[1])))
-        if config.normalise_mean is not None and config.normalise_std is not None:
-            features = (features - config.normalise_mean) / (2.0 * config.normalise_std)
-        return features
+        return features_of(energies, self.config, own=own, bin_min=self.bin_min, bin_max=self.bin_max)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> LogMel:
         """Move with the module, and undo what a change of type would cost in precision."""
@@ -185,6 +169,41 @@ class LogMel(nn.Module):
             self.bank = _used_bins(mel_filters(self.config))[0].to(device)
             self.bin_min, self.bin_max = _limit(self.config.bin_min, device), _limit(self.config.bin_max, device)
         return self
+
+
+def features_of(
+    energies: Float[Tensor, "clips frames mels"],
+    config: MelConfig,
+    *,
+    own: Bool[Tensor, "*clips frames 1"] | None = None,
+    bin_min: Float[Tensor, "..."] | None = None,
+    bin_max: Float[Tensor, "..."] | None = None,
+) -> Float[Tensor, "clips frames_ mels"]:
+    """Mel energies to features: the steps from the logarithm on.
+
+    Args:
+        energies: after the filter bank.
+        config: which logarithm, how many frames, what they are normalised by.
+        own: which of the frames are the clips' own, where they differ; the others are 0 before normalisation.
+        bin_min: the config's `bin_min` as a tensor.
+        bin_max: the config's `bin_max` as a tensor.
+    """
+    features = energies.clamp(min=config.amin)
+    if config.log == "ln":
+        features = features.log()
+    else:
+        features = features.log10().mul(10.0) - 10.0 * math.log10(max(config.amin, config.ref))
+        if config.top_db is not None:
+            features = features.maximum(features.amax((-2, -1), keepdim=True) - config.top_db)
+    if bin_min is not None or bin_max is not None:
+        features = features.clamp(bin_min, bin_max)
+    if own is not None:
+        features = features.where(own, 0.0)
+    if config.frames is not None:
+        features = F.pad(features[:, : config.frames], (0, 0, 0, max(0, config.frames - features.shape[1])))
+    if config.normalise_mean is not None and config.normalise_std is not None:
+        features = (features - config.normalise_mean) / (2.0 * config.normalise_std)
+    return features
 
 
 def mel_filters(config: MelConfig) -> Float64[np.ndarray, "bins mels"]:

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from openclap.audio.mel import LogMel
+from openclap.audio.mel import LogMel, features_of
 from openclap.errors import ConfigError
 
 
@@ -67,8 +67,12 @@ class GraphLogMel(nn.Module):
             n_samples: how many of the samples are the clips, where zeros follow, for framing "snip-edges"; the frames
                 after theirs are 0 before they are normalised. None are all.
         """
-        frames = self._framed(self._prepared(waveforms, n_samples))
-        return self._finished(self._power(frames) @ self.bank, n_samples)
+        energies = self._power(self._framed(self._prepared(waveforms, n_samples))) @ self.bank
+        own = None
+        if n_samples is not None:
+            own = (torch.arange(self.frames) < self.config.frames_cut(n_samples))[:, None]
+            energies = energies.where(own, 0.0)
+        return features_of(energies, self.config, own=own, bin_min=self.bin_min, bin_max=self.bin_max)
 
     def _prepared(self, clips: Float[Tensor, "batch samples"], n_samples: int | None) -> Float[Tensor, "batch padded"]:
         config = self.config
@@ -112,29 +116,6 @@ class GraphLogMel(nn.Module):
         if self.config.power != 2.0:
             power = power ** (self.config.power / 2.0)
         return power.transpose(0, 1).reshape(batch, self.frames, folds * (bins // 2))
-
-    def _finished(
-        self, energies: Float[Tensor, "batch cut mels"], n_samples: int | None
-    ) -> Float[Tensor, "batch frames mels"]:
-        config = self.config
-        own = None
-        if n_samples is not None:
-            own = (torch.arange(self.frames) < config.frames_cut(n_samples))[:, None]
-            energies = energies.where(own, 0.0)
-        features = energies.clamp(min=config.amin).log()
-        if config.log == "db":
-            features = features * (10.0 / math.log(10.0)) - 10.0 * math.log10(max(config.amin, config.ref))
-            if config.top_db is not None:
-                features = features.maximum(features.amax((-2, -1), keepdim=True) - config.top_db)
-        if self.bin_min is not None or self.bin_max is not None:
-            features = features.clamp(self.bin_min, self.bin_max)
-        if own is not None:
-            features = features.where(own, 0.0)
-        if config.frames is not None:
-            features = F.pad(features[:, : config.frames], (0, 0, 0, max(0, config.frames - self.frames)))
-        if config.normalise_mean is not None and config.normalise_std is not None:
-            features = (features - config.normalise_mean) / (2.0 * config.normalise_std)
-        return features
 
 
 def _columns(n_fft: int) -> int:

@@ -1,10 +1,10 @@
-"""AdamW over a model's parameters: which are frozen, which decay, and at which rate each part learns."""
+"""Optimisers of a model's parameters: which are frozen, which decay, and at which rate each part learns."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal, Protocol
 
 import torch
 from pydantic import Field
@@ -13,10 +13,39 @@ from torch import nn
 from openclap.config import Config
 from openclap.errors import ConfigError
 from openclap.models.clap import Clap
+from openclap.training.muon import MuonWithAdamW
 
 # Position tables by the names that encoders give them: learnt positions, Swin's and T5's relative biases, GPT-2's wpe.
 _POSITION_TABLE = re.compile(r"(^|[._])(pos|position|positional|wpe|relative)([._]|$)")
+# Tables by which tokens, patches and positions enter an encoder: each row is a vector of its own.
+_TABLE = re.compile(r"embed|relative|(^|[._])(pos|positions|wpe|wte|shared)([._]|$)")
 _ENCODERS = ("audio_encoder", "text_encoder")
+_MATRICES = ", matrices"
+
+
+class Optimizer(Protocol):
+    """What training asks of an optimiser: every `torch.optim.Optimizer`, and `MuonWithAdamW`."""
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Groups with their learning rates."""
+        ...
+
+    def step(self) -> Any:
+        """Apply the gradients."""
+        ...
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what `state_dict` gave."""
+        ...
 
 
 class EncoderOptimConfig(Config):
@@ -32,24 +61,30 @@ class EncoderOptimConfig(Config):
 
 
 class OptimConfig(Config):
-    """AdamW.
+    """AdamW, or AdamW with Muon for the matrices inside the encoders.
 
     Attributes:
+        name: "adamw"; or "muon", where few steps must go far (see `openclap.training.muon`): two-dimensional weights of
+            the encoders are Muon's, but for tables of tokens, patches and positions; all else stays AdamW's.
         lr: peak learning rate of the projections, the logit scale, and encoders with a factor of 1.
         weight_decay: decoupled, of matrices and kernels; norms, biases, position tables and the logit scale have none.
-        beta1: decay of the first moment.
-        beta2: decay of the second moment; 0.98 rather than 0.999 lets contrastive training recover from odd batches.
+        beta1: decay of AdamW's first moment.
+        beta2: decay of AdamW's second moment; 0.98 rather than 0.999 lets contrastive training recover from odd
+            batches.
         eps: added to the root of the second moment.
+        momentum: Muon's.
         max_grad_norm: gradients are scaled to have at most this norm over all parameters; None clips nothing.
         audio_encoder: how the audio encoder learns.
         text_encoder: how the text encoder learns.
     """
 
+    name: Literal["adamw", "muon"] = "adamw"
     lr: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
     beta1: float = Field(default=0.9, ge=0, lt=1)
     beta2: float = Field(default=0.98, ge=0, lt=1)
     eps: float = Field(default=1e-8, gt=0)
+    momentum: float = Field(default=0.95, ge=0, lt=1)
     max_grad_norm: float | None = Field(default=1.0, gt=0)
     audio_encoder: EncoderOptimConfig = EncoderOptimConfig()
     text_encoder: EncoderOptimConfig = EncoderOptimConfig()
@@ -74,9 +109,9 @@ def set_training_mode(model: Clap, config: OptimConfig) -> None:
 
 
 def parameter_groups(model: Clap, config: OptimConfig) -> list[dict[str, Any]]:
-    """Groups for AdamW: each trainable parameter in exactly one, by the part it belongs to and whether it decays.
+    """Groups: each trainable parameter in exactly one, by the part it belongs to, whether it decays, and whose it is.
 
-    A group has `params`, `name`, `lr_factor`, `lr` (the peak) and `weight_decay`.
+    A group has `params`, `name`, `lr_factor`, `lr` (the peak) and `weight_decay`; Muon's names end in ", matrices".
 
     Raises:
         ConfigError: if nothing is left to train.
@@ -89,6 +124,8 @@ def parameter_groups(model: Clap, config: OptimConfig) -> list[dict[str, Any]]:
         factor = getattr(config, part).lr_factor if part in _ENCODERS else 1.0
         decays = _decays(name, parameter)
         label = part if decays else f"{part}, no decay"
+        if config.name == "muon" and part in _ENCODERS and _is_inner_matrix(name, parameter):
+            label = f"{part}{_MATRICES}"
         group = groups.setdefault(
             label,
             {
@@ -105,15 +142,25 @@ def parameter_groups(model: Clap, config: OptimConfig) -> list[dict[str, Any]]:
     return list(groups.values())
 
 
-def build_optimizer(model: Clap, config: OptimConfig) -> torch.optim.AdamW:
-    """AdamW over the groups of `model`, whose frozen encoders are frozen by this."""
+def build_optimizer(model: Clap, config: OptimConfig) -> Optimizer:
+    """The optimiser over the groups of `model`, whose frozen encoders are frozen by this.
+
+    Raises:
+        ConfigError: if nothing is left to train, or Muon would have nothing to do, or this torch has none.
+    """
     freeze(model, config)
-    return torch.optim.AdamW(
-        parameter_groups(model, config), lr=config.lr, betas=(config.beta1, config.beta2), eps=config.eps, fused=True
-    )
+    groups = parameter_groups(model, config)
+    matrices = [group for group in groups if group["name"].endswith(_MATRICES)]
+    others = [group for group in groups if not group["name"].endswith(_MATRICES)]
+    adamw = torch.optim.AdamW(others, lr=config.lr, betas=(config.beta1, config.beta2), eps=config.eps, fused=True)
+    if config.name == "adamw":
+        return adamw
+    if not matrices:
+        raise ConfigError("optim.name is 'muon', but no encoder that learns has matrices: set it to 'adamw'")
+    return MuonWithAdamW(matrices, adamw, lr=config.lr, momentum=config.momentum)
 
 
-def set_rate(optimizer: torch.optim.Optimizer, config: OptimConfig, factor: float) -> float:
+def set_rate(optimizer: Optimizer, config: OptimConfig, factor: float) -> float:
     """Set every group's learning rate to its peak times `factor`; gives the rate of the projections."""
     for group in optimizer.param_groups:
         group["lr"] = config.lr * group["lr_factor"] * factor
@@ -128,3 +175,7 @@ def trainable(model: nn.Module) -> Iterator[nn.Parameter]:
 def _decays(name: str, parameter: nn.Parameter) -> bool:
     is_matrix = parameter.ndim >= 2  # norms, biases, scales and single learnt vectors have fewer dimensions
     return is_matrix and _POSITION_TABLE.search(name) is None
+
+
+def _is_inner_matrix(name: str, parameter: nn.Parameter) -> bool:
+    return parameter.ndim == 2 and _TABLE.search(name) is None

@@ -20,7 +20,7 @@ from openclap.audio.frontend import Frontend
 from openclap.models.clap import Clap
 from openclap.training.metrics import weighted_mean
 from openclap.training.objectives.base import Objective
-from openclap.training.optim import OptimConfig, set_rate, set_training_mode, trainable
+from openclap.training.optim import OptimConfig, Optimizer, set_rate, set_training_mode, trainable
 from openclap.training.precision import Resolved, autocast
 from openclap.training.randomness import seeded
 from openclap.training.text_cache import PooledTextCache
@@ -64,7 +64,7 @@ class TrainStep:
         model: Clap,
         frontend: Frontend,
         objective: Objective,
-        optimizer: torch.optim.Optimizer,
+        optimizer: Optimizer,
         config: OptimConfig,
         *,
         device: torch.device,

@@ -20,6 +20,7 @@ from openclap.errors import NonFiniteError, TrainingError, did_you_mean
 from openclap.training.checkpointing import Best, CheckpointStore, TrainingState
 from openclap.training.hooks import Hook, Hooks, RunEnd, RunInfo, StepRecord
 from openclap.training.interrupt import StopRequest, stop_on_sigterm
+from openclap.training.optim import Optimizer
 from openclap.training.plateau import Plateau
 from openclap.training.precision import Precision
 from openclap.training.schedule import DurationConfig, ScheduleConfig, rate_factor
@@ -162,7 +163,7 @@ class Trainer:
         schedule: ScheduleConfig,
         *,
         bundle: Bundle,
-        optimizer: torch.optim.Optimizer,
+        optimizer: Optimizer,
         step: Callable[[int, float, Sequence[PairBatch]], StepReport],
         validate: Callable[[Iterable[PairBatch]], dict[str, float]],
         train: Batches,
