@@ -1,4 +1,4 @@
-"""What a corpus is: a published (or generated) data set that can put itself, as a manifest beside its sound, in a folder.
+"""What a corpus is: a published or generated data set that can put itself, sound and manifest, into a folder.
 
 Layout
     corpora/NAME/raw/…            the files as they are published, fetched or put there by hand
@@ -138,11 +138,11 @@ class PublishedCorpus(ABC):
     def rows(self, raw: Path, config: Any) -> Iterator[dict[str, Any]]:
         """The clips as manifest rows, one at a time; a generator, so that two million rows are not held."""
 
-    def needs(self, config: Any) -> Sequence[str]:
+    def needs(self, config: Any) -> Sequence[str]:  # noqa: ARG002 — for those whose options decide it
         """Paths below raw (or patterns with `*`) without which there is nothing to prepare."""
         return ()
 
-    def files(self, config: Any) -> Iterable[RemoteFile]:
+    def files(self, config: Any) -> Iterable[RemoteFile]:  # noqa: ARG002
         """The files that `fetch` brings under these options."""
         return self.info.files
 
@@ -157,7 +157,7 @@ class PublishedCorpus(ABC):
         files = tuple(self.files(self._config(options)))
         if not files:
             raise DataError(f"corpus {self.info.name} cannot be downloaded. {self._how()}")
-        fetch_files(files, raw, progress=progress)
+        fetch_files(files, raw, progress=progress or (lambda *_: None))
 
     def prepare(self, out: Path, *, raw: Path | None = None, **options: Any) -> Prepared:
         """What was prepared, after `manifest.jsonl` has been put into `out`, whole or not at all.

@@ -93,21 +93,17 @@ def _write_rows(
     rows: Iterable[Mapping[str, Any]], file: IO[str], out: Path, raw: Path, corpus: str
 ) -> tuple[Prepared, array[int]]:
     """What was written to `file`, and a hash of each id."""
-    # Strings, not Paths: this runs two million times.
-    here, there = os.path.abspath(raw), os.path.relpath(raw, out)
+    here, there = str(raw.absolute()), os.path.relpath(raw, out)
     splits: Counter[str] = Counter()
-    ids, missing, named = array("q"), 0, []
+    ids, missing, named = array("q"), 0, list[str]()
     for row in rows:
-        audio = row["audio"]
-        audio = None if audio is None else str(audio)
-        if audio is None or not os.path.isfile(os.path.join(here, audio)):
+        audio = None if row["audio"] is None else str(row["audio"])
+        if audio is None or not is_file(here, audio):
             missing += 1
             if len(named) < _NAMED:
                 named.append(str(row.get("id", audio)))
             continue
-        # As write_manifest has it: a corpus's folder can be moved with its sound.
-        path = os.path.relpath(audio, out) if os.path.isabs(audio) else os.path.normpath(os.path.join(there, audio))
-        written = {"id": str(row.get("id", audio)), **row, "audio": path.replace(os.sep, "/")}
+        written: dict[str, Any] = {"id": audio, **row, "audio": _from(out, there, audio)}
         written["id"] = str(written["id"])
         written.setdefault("source", corpus)
         kept = {name: value for name, value in written.items() if value is not None}
@@ -116,6 +112,19 @@ def _write_rows(
         ids.append(hash(written["id"]))
     prepared = Prepared(out / MANIFEST, len(ids), dict(splits), missing, tuple(named))
     return prepared, ids
+
+
+# Strings and not Paths in these two: they run two million times, and Paths would take a minute.
+def is_file(folder: str, path: str) -> bool:
+    """Whether `path`, from `folder` or absolute, is a file."""
+    return os.path.isfile(os.path.join(folder, path))  # noqa: PTH113, PTH118
+
+
+def _from(out: Path, there: str, audio: str) -> str:
+    """The path from the corpus's folder, as `write_manifest` has it: both can be moved together."""
+    absolute = os.path.isabs(audio)  # noqa: PTH117
+    path = os.path.relpath(audio, out) if absolute else os.path.normpath(os.path.join(there, audio))  # noqa: PTH118
+    return path.replace(os.sep, "/")
 
 
 def _check_ids(ids: array[int], manifest: Path, corpus: str) -> None:
