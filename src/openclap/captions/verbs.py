@@ -27,7 +27,7 @@ scrape scratch scream screech scrub scuff search set sew shake sharpen shave shi
 shriek shuffle shut sigh sing sip sit sizzle skate slam slap slide slosh slow slurp smack smash snap sneeze snicker
 sniff sniffle snip snore snort sob sound speak speed spin splash splatter split spray spring sputter squawk squeak
 squeal squeeze stand start steer step stir stomp stop strike strum stutter suck surf sweep swim swing swish swoosh
-take talk tap teach tear tease tell thank think throw thud thump tick ticktock tie toot touch train travel trickle
+take talk tap teach tear tease tell thank think throw thud thump tick ticktock tie toot toss touch train travel trickle
 trot try tune turn twang tweet twitter type unfold unwrap unzip use utter vacuum vibrate vocalize wail wait walk
 warble wash watch weep weld wheeze whimper whine whinny whip whirl whirr whisper whistle whoop whoosh wiggle wind wipe
 work wrap write yawn yell yelp yip yodel zip zoom

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from openclap.captions.debias.lexicon import NUMBERS
+from openclap.captions.debias.lexicon import NOUNS, NUMBERS
 from openclap.captions.debias.phrases import POSSESSIVES, SEVERAL, Phrase, plural_of
 from openclap.captions.debias.pronouns import verbs_from
 from openclap.captions.verbs import SINGULAR_VERBS, is_adverb, plural_form
@@ -44,6 +44,9 @@ class Cast:
                 return "one" if told.index(phrase.sex) == 0 else "the other"
             if len(seen) > 1 and phrase.sex in seen:
                 return "the first" if seen.index(phrase.sex) == 0 else "the other"
+            if phrase.sex not in seen and any(seen):
+                seen.append(phrase.sex)
+                return "the other"
         if phrase.sex not in seen:
             seen.append(phrase.sex)
         return phrase.determiner
@@ -123,9 +126,11 @@ def _joint(words: Words, first: Phrase, second: Phrase) -> str | None:
         return words.at(first.stop) if words.at(first.stop) in {"and", "or"} else None
     if second.start != first.stop:
         return None
+    if words.gaps[second.start].strip() in {"/", "&"}:
+        return {"/": "or", "&": "and"}[words.gaps[second.start].strip()]
     if words.joined(first.stop - 1, second.start):
         return "and" if second.start == second.inner else None  # "a man woman speak"
-    goes_on = words.at(second.stop) == "and" and words.at(second.stop + 1) in _LIST_END
+    goes_on = words.at(second.stop) == "and" and words.at(second.stop + 1) in _LIST_END | NOUNS.keys()
     return "," if words.gaps[second.start] == ", " and goes_on else None
 
 

@@ -100,7 +100,7 @@ PERSONS = {
     "commentator": "commentators", "presenter": "presenters", "newscaster": "newscasters",
     "broadcaster": "broadcasters", "vocalist": "vocalists", "rapper": "rappers", "officer": "officers",
     "teacher": "teachers", "doctor": "doctors", "crowd": "crowds", "group": "groups", "choir": "choirs",
-    "chorus": "choruses", "audience": "audiences", "robot": "robots", "computer": "computers", "host": "hosts",
+    "chorus": "choruses", "audience": "audiences", "robot": "robots", "computer": "computers",
 }  # fmt: skip
 """Persons of no sex, with their plurals: "a female announcer" is an announcer, and "an adult male" an adult."""
 
@@ -121,11 +121,11 @@ CRIES = word_set(
 """Cries that are nouns where an "s" would make them verbs: "a male laugh" is a laugh."""
 
 ANIMALS = word_set(
-    "duck frog toad lion bird dog cat goat sheep horse cow bull pig hog elephant monkey ape gorilla chimpanzee "
-    "deer moose elk bear wolf fox hen goose turkey peacock pigeon dove cricket cicada insect mosquito seal whale "
-    "dolphin tiger leopard cheetah puppy kitten cub calf lamb chick hawk owl crow parrot canary finch robin "
-    "sparrow penguin swan rabbit rat mouse squirrel donkey mule camel kangaroo koala animal mammal spider bee ant "
-    "fly fish"
+    "animal ant ape bear bee bird bug bull calf camel canary cardinal cat cheetah chick chicken chimpanzee cicada "
+    "cow cricket crow cub deer dog dolphin donkey dove duck elephant elk finch fish fly fox frog goat goose "
+    "gorilla gull hawk hen hog horse insect kangaroo kitten koala lamb leopard lion mammal monkey moose mosquito "
+    "mouse mule owl panda parrot peacock penguin pig pigeon puppy rabbit rat reindeer robin rooster seal sheep "
+    "sloth sparrow spider squirrel swan tiger toad turkey walrus whale wolf"
 )
 """A male frog is no person, and stays male."""
 
@@ -134,8 +134,8 @@ FIXED: tuple[tuple[str, ...], ...] = tuple(
     for phrase in (
         "ladies and gentlemen", "boy scout", "boy scouts", "girl scout", "girl scouts", "boy band", "boy bands",
         "girl band", "girl group", "mother nature", "mother earth", "mother tongue", "mother ship", "father christmas",
-        "father time", "lady gaga", "men's room", "ladies' room", "women's room", "guy wire", "guy wires", "guy rope",
-        "man made", "man cave", "isle of man", "oh boy", "oh man", "family guy", "old lady luck",
+        "father time", "lady gaga", "lady luck", "man's best friend", "men's room", "ladies' room", "women's room",
+        "guy wire", "guy wires", "guy rope", "man cave", "isle of man", "oh boy", "oh man", "family guy",
     )
 )  # fmt: skip
 """Fixed phrases that are left alone: in them the words mean something else, or are called out."""

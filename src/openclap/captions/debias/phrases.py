@@ -116,7 +116,7 @@ def _phrase(words: Words, i: int) -> Phrase | None:
         return _with_adjective(words, i, i + 1, "f" if base in {"feminine", "womanly", "girlish"} else "m")
     if base in PERSONS and not suffix and following not in NOUNS:  # not the "adult" of "adult male"
         return _phrase_of(words, i, i + 1, base, sex=None)
-    if base not in NOUNS or (base not in {"man", "woman"} and not suffix and _is_animal(following)):
+    if base not in NOUNS or (base not in {"man", "woman"} and not suffix and _is_of_animal(words, i)):
         return None
     owned = None if suffix or not following else _owned(words, i, base, NOUNS[base])
     if owned is not None:
@@ -168,7 +168,8 @@ def _owned(words: Words, i: int, base: str, noun: Noun) -> int | None:
     one = sexed and not noun.plural
     voice = noun.neutral in {"person", "people"} and _is_voice(following) and (following != "chatter" or one)
     cry = sexed and following in CRIES and (one or words.at(start) == "a") and words.at(i - 1) not in {"and", "or"}
-    person = (one or following == noun.neutral) and (following in PERSONS or following in PERSONS.values())
+    called = following in PERSONS or (following in PERSONS.values() and words.at(start) not in {"a", "an"})
+    person = called and (one or following == noun.neutral or base in {"man", "woman"})
     governed = words.at(start - 1) in _GOVERNORS and start == inner and _OF_SOUND.issuperset(words.lower[inner:i])
     if voice or cry or person or (one and governed and following.endswith("ing")):  # "with muffled male yelling"
         return i + 1
@@ -214,8 +215,10 @@ def _is_voice(word: str) -> bool:
     return word in VOICES or (word != "" and word in VOICES.values())
 
 
-def _is_animal(word: str) -> bool:
-    return word in ANIMALS or (word.endswith("s") and word[:-1] in ANIMALS)
+def _is_of_animal(words: Words, i: int) -> bool:
+    """Whether an animal's name follows, as in "male frog" and "male and female frogs"."""
+    at = i + 3 if words.at(i + 1) in {"and", "or"} and words.at(i + 2) in NOUNS else i + 1
+    return words.joined(i, at) and (words.at(at) in ANIMALS or words.at(at).removesuffix("s") in ANIMALS)
 
 
 def _occurrences(words: Words, phrase: tuple[str, ...]) -> Iterator[int]:
