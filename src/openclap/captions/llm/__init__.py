@@ -1,0 +1,1 @@
+"""Captions written by language models: prompts, evidence, gates, and the models behind a server or in this process."""

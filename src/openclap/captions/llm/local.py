@@ -1,0 +1,150 @@
+"""A model of Hugging Face `transformers` in this process: batched, and the same for the same seed.
+
+Sampling draws from a generator of its own for each request (the Gumbel trick: the greatest of the log-probabilities
+with Gumbel noise is a sample of them), so that neither the batch's other clips nor anything global decides a reply.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from openclap.captions.llm.config import WritingConfig
+from openclap.captions.llm.replies import is_final
+from openclap.captions.llm.request import Request
+from openclap.captions.llm.store import Reply, ReplyStore
+from openclap.errors import CaptionError
+
+_MOST_NEW_TOKENS = 2048  # where max_tokens is left open: a model without an end would write for ever
+
+
+class LocalModel:
+    """Replies of a chat model in a folder or at the hub; what is in the store is not generated again.
+
+    Args:
+        config: the stage's options.
+        store: where replies are kept.
+    """
+
+    def __init__(self, config: WritingConfig, store: ReplyStore) -> None:
+        self._config, self._store = config, store
+        self._lock = threading.Lock()
+
+    def ask(self, requests: Sequence[Request]) -> list[Reply]:
+        """A reply to each request, in order.
+
+        Raises:
+            CaptionError: if the model cannot be loaded, or is none that can chat.
+        """
+        with self._lock:
+            for ask in range(self._config.asks):
+                missing = {request.key: (request, reply) for request, reply in self._unanswered(requests)}
+                if not missing:
+                    break
+                self._generate([request for request, _ in missing.values()], ask)
+        replies = [self._store.get(request.key) for request in requests]
+        return [reply or Reply("", "refused", asked=0) for reply in replies]
+
+    def _unanswered(self, requests: Sequence[Request]) -> list[tuple[Request, Reply | None]]:
+        found = [(request, self._store.get(request.key)) for request in requests]
+        return [(request, reply) for request, reply in found if not (reply and is_final(reply, self._config.asks))]
+
+    def _generate(self, requests: Sequence[Request], ask: int) -> None:
+        import torch
+
+        tokenizer, model = self._loaded
+        prompts = [self._prompt(request) for request in requests]
+        began = time.monotonic()
+        batch = tokenizer(prompts, return_tensors="pt", padding=True, add_special_tokens=False).to(model.device)
+        batch.pop("token_type_ids", None)
+        width = batch["input_ids"].shape[1]
+        with torch.inference_mode():
+            ids = model.generate(
+                **batch,
+                max_new_tokens=self._config.max_tokens or _MOST_NEW_TOKENS,
+                do_sample=False,
+                pad_token_id=tokenizer.pad_token_id,
+                logits_processor=[_noise(requests, self._config.temperature or 0.0, ask)],
+            )[:, width:]
+        seconds = (time.monotonic() - began) / len(requests)
+        ends = _end_ids(tokenizer, model)
+        for request, row, mask in zip(requests, ids.tolist(), batch["attention_mask"], strict=True):
+            end = next((place for place, token in enumerate(row) if token in ends), None)
+            text = tokenizer.decode(row[:end], skip_special_tokens=True)
+            reply = Reply(text, "length" if end is None else "stop", int(mask.sum()), len(row[:end]), ask + 1, seconds)
+            self._store.add(request.key, request.model, reply, 0.0)
+
+    def _prompt(self, request: Request) -> str:
+        from jinja2 import TemplateError
+
+        tokenizer, _ = self._loaded
+        options: dict[str, Any] = {"tokenize": False, "add_generation_prompt": True}
+        options["enable_thinking"] = self._config.local.thinking  # templates without such a switch do not look at it
+        try:
+            return str(tokenizer.apply_chat_template(list(request.messages), **options))
+        except TemplateError:  # some templates know no system message: the instructions then begin the user's
+            text = "\n\n".join(message["content"] for message in request.messages)
+            return str(tokenizer.apply_chat_template([{"role": "user", "content": text}], **options))
+
+    @cached_property
+    def _loaded(self) -> tuple[Any, Any]:
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        config = self._config.local
+        device = config.device
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        name = self._config.model
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(name, padding_side="left")
+            model = AutoModelForCausalLM.from_pretrained(name, dtype=config.dtype, use_safetensors=True)
+        except (OSError, ValueError, KeyError, ImportError) as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise CaptionError(f"model {name!r} cannot be loaded as a causal language model: {reason}") from error
+        if tokenizer.chat_template is None:
+            raise CaptionError(f"model {name!r} has no chat template: take one that was trained to follow instructions")
+        if tokenizer.pad_token_id is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        model.generation_config.update(temperature=None, top_p=None, top_k=None)  # sampling is ours
+        return tokenizer, model.to(device).eval()
+
+
+def folder_state(folder: Path) -> str:
+    """Digest of the names, sizes and times of a folder's files; "" where there is no such folder.
+
+    A model that was trained further in its place is another model, though its name is the same.
+    """
+    if not folder.is_dir():
+        return ""
+    stats = [(path.name, path.stat()) for path in sorted(folder.iterdir()) if path.is_file()]
+    text = repr([(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats])
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:12]
+
+
+def _noise(requests: Sequence[Request], temperature: float, ask: int) -> Any:
+    """A logits processor that makes the likeliest token a sample at this temperature."""
+    import torch
+
+    seeds = [int(request.key[:12], 16) + request.parameters.get("seed", 0) + ask for request in requests]
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+
+    def add(_: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        if temperature <= 0:
+            return scores
+        uniform = torch.stack([torch.rand(scores.shape[-1], generator=generator) for generator in generators])
+        gumbel = -torch.log(-torch.log(uniform.clamp(1e-20, 1 - 1e-7)))
+        return scores.float() / temperature + gumbel.to(scores.device)
+
+    return add
+
+
+def _end_ids(tokenizer: Any, model: Any) -> set[int]:
+    ends = model.generation_config.eos_token_id
+    ends = ends if isinstance(ends, list) else [ends]
+    return {end for end in [*ends, tokenizer.eos_token_id] if end is not None}
