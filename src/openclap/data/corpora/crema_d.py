@@ -96,7 +96,7 @@ class CremaD(PublishedCorpus):
 
 def tfds_split() -> dict[int, str]:
     """The split of each actor in TensorFlow Datasets' crema_d."""
-    order = np.array([str(actor) for actor in ACTORS], dtype=object)
+    order = [str(actor) for actor in ACTORS]
     np.random.RandomState(0).shuffle(order)
     split: dict[int, str] = {}
     share = 0.0

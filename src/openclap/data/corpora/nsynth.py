@@ -124,22 +124,23 @@ def object_items(path: Path) -> Iterator[tuple[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         place = _expect(text, 0, "{")
-        while text[_space(text, place)] != "}":
-            key, place = decoder.raw_decode(text, _space(text, place))
-            value, place = decoder.raw_decode(text, _space(text, _expect(text, place, ":")))
+        while text[place] != "}":
+            key, place = decoder.raw_decode(text, place)
+            value, place = decoder.raw_decode(text, _expect(text, place, ":"))
             yield str(key), value
             place = _space(text, place)
-            place += text[place] == ","
+            if text[place] != "}":
+                place = _expect(text, place, ",")
     except (OSError, ValueError, IndexError) as error:
         raise ManifestError(path, f"is not one whole JSON object ({error})") from error
 
 
 def _expect(text: str, place: int, mark: str) -> int:
-    """The place after `mark`, which must come next."""
+    """Where something follows `mark`, which must come next."""
     place = _space(text, place)
     if text[place] != mark:
         raise ValueError(f"expected {mark!r} at character {place}")
-    return place + 1
+    return _space(text, place + 1)
 
 
 def _space(text: str, place: int) -> int:
