@@ -1,17 +1,30 @@
-"""Small things that published corpora need again and again: where they were unpacked, and how a code reads."""
+"""What published corpora need again and again: where they were unpacked, how a code reads, what a file name says."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
 
-from openclap.errors import DataError
+from openclap.errors import DataError, ManifestError
 
 
 def readable(code: str) -> str:
     """A class name as a person would write it: "dog_bark" gives "dog bark"."""
     return " ".join(code.replace("_", " ").split())
+
+
+def number(row: Mapping[str, str], column: str, table: Path) -> float:
+    """The number in a cell.
+
+    Raises:
+        ManifestError: if it is none.
+    """
+    try:
+        return float(row[column])
+    except ValueError as error:
+        reason = f"has {row[column]!r} in the column {column}, where a number belongs: is it the published file?"
+        raise ManifestError(table, reason) from error
 
 
 def home_of(raw: Path, landmark: str) -> str:

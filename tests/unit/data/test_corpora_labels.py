@@ -26,7 +26,7 @@ from openclap.data.corpora import crema_d, esc50, nsynth, speech_commands
 from openclap.data.corpus import corpora
 from openclap.data.hear import hear_name
 from openclap.data.manifest import Manifest
-from openclap.errors import DataError, ManifestError
+from openclap.errors import ConfigError, DataError, ManifestError
 
 VOCABULARIES = [(name, column) for name in corpora.names() for column in corpora.get(name).info.classes]
 
@@ -58,8 +58,8 @@ def test_a_vocabulary_holds_what_the_clips_say(name: str, column: str, raw: Path
     [
         ("esc50", 50), ("esc10", 10), ("esc50-actions", 20), ("urbansound8k", 10), ("dcase17-task4", 17),
         ("vocalsound", 6), ("sesa", 4), ("tut2017", 15), ("gtzan-genres", 10), ("gtzan-music-speech", 2),
-        ("nsynth", 11), ("beijing-opera", 4), ("mridangam", 10), ("crema-d", 6), ("ravdess", 8), ("speech-commands", 35),
-        ("libricount", 11),
+        ("nsynth", 11), ("beijing-opera", 4), ("mridangam", 10), ("crema-d", 6), ("ravdess", 8), ("libricount", 11),
+        ("speech-commands", 35),
     ],
 )  # fmt: skip
 def test_there_are_as_many_classes_as_the_papers_say(name: str, count: int) -> None:
@@ -81,6 +81,11 @@ class TestEsc:
     def test_the_table_of_an_old_release_is_named(self, raw: Path) -> None:
         text(raw / "meta" / "esc50.csv", "filename,fold,category,category_name,esc10,src_file,take")
         with pytest.raises(ManifestError, match="no column target"):
+            prepared("esc50", raw)
+
+    def test_a_cell_that_should_be_a_number_is_named(self, raw: Path) -> None:
+        text(raw / "meta" / "esc50.csv", replica_esc50.HEADER, "1-100032-A-0.wav,one,0,dog,True,100032,A")
+        with pytest.raises(ManifestError, match="'one' in the column fold"):
             prepared("esc50", raw)
 
     def test_fold_and_freesound_id_are_those_of_the_real_clips(self, starter_manifest: Path, raw: Path) -> None:
@@ -251,6 +256,10 @@ class TestSpeech:
             ("validation", 0.5, 1.0),
             ("validation", 1.0, 1.0),
         ]
+
+    def test_the_older_release_has_no_test_set_of_twelve_classes(self, raw: Path) -> None:
+        with pytest.raises(ConfigError, match=r"of 0\.02"):
+            prepared("speech-commands", raw, classes=12, release="0.01")
 
     def test_without_the_lists_the_published_rule_decides(self, raw: Path) -> None:
         replica_speech_commands.write(raw)

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from openclap.data.corpus import CorpusConfig, CorpusInfo, PublishedCorpus, RemoteFile, corpora
-from openclap.data.published import sound_files
+from openclap.data.published import number, sound_files
 from openclap.data.tables import table_rows
 from openclap.errors import ManifestError
 
@@ -94,8 +94,8 @@ def _merged(table: Path) -> dict[str, dict[str, Any]]:
                 "id": own,
                 "labels": [],
                 "youtube_id": own.rsplit("_", 2)[0],
-                "youtube_start_s": float(row["start"]),
-                "youtube_end_s": float(row["end"]),
+                "youtube_start_s": number(row, "start", table),
+                "youtube_end_s": number(row, "end", table),
             },
         )
         if label not in clip["labels"]:

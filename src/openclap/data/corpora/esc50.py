@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from openclap.data.corpus import CorpusConfig, CorpusInfo, PublishedCorpus, RemoteFile, corpora
-from openclap.data.published import home_of, readable
+from openclap.data.published import home_of, number, readable
 from openclap.data.tables import table_rows
 
 COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file", "take")
@@ -51,15 +51,16 @@ _CITATION = "K. J. Piczak, ESC: Dataset for Environmental Sound Classification, 
 def esc50_rows(raw: Path) -> Iterator[dict[str, Any]]:
     """Every clip of ESC-50 as a manifest row; `esc10` says whether it is one of ESC-10."""
     home = home_of(raw, "meta/esc50.csv")
-    for row in table_rows(raw / home / "meta/esc50.csv", COLUMNS):
+    table = raw / home / "meta/esc50.csv"
+    for row in table_rows(table, COLUMNS):
         yield {
             "id": row["filename"].removesuffix(".wav"),
             "audio": f"{home}/audio/{row['filename']}",
             "labels": [readable(row["category"])],
-            "fold": int(row["fold"]),
+            "fold": int(number(row, "fold", table)),
             "freesound_id": row["src_file"],
             "take": row["take"],
-            "target": int(row["target"]),
+            "target": int(number(row, "target", table)),
             "category": row["category"],
             "esc10": row["esc10"].strip() == "True",
         }

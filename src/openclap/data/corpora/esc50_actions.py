@@ -16,9 +16,8 @@ from pydantic import Field
 
 from openclap.data.corpora.esc50 import ARCHIVE, OVERLAPS
 from openclap.data.corpus import CorpusConfig, CorpusInfo, PublishedCorpus, RemoteFile, corpora
-from openclap.data.published import home_of
+from openclap.data.published import NamePattern, home_of, number
 from openclap.data.tables import table_rows
-from openclap.errors import ManifestError
 
 TABLE = "actionvector_one_per_audiofile.csv"
 
@@ -30,6 +29,9 @@ ACTIONS = (
 )
 # fmt: on
 
+_NAMES = NamePattern(
+    r"(?P<fold>[1-5])-(?P<freesound_id>\d+)-(?P<take>[A-Z])-(?P<target>\d+)", "FOLD-FREESOUND_ID-TAKE-TARGET"
+)
 _URL = "https://github.com/bmartin1/Identifying_Actions_for_Sound_Event_Classification"
 
 
@@ -80,19 +82,16 @@ class Esc50Actions(PublishedCorpus):
     def rows(self, raw: Path, config: Esc50ActionsConfig) -> Iterator[dict[str, Any]]:
         """The clips, by file name; one that no action fits has no label."""
         ratings, sounds = raw / home_of(raw, TABLE) / TABLE, home_of(raw, "meta/esc50.csv")
-        for line, row in enumerate(table_rows(ratings, ("filename", "fold", "category", *ACTIONS)), start=2):
-            try:
-                rated = {action: float(row[action]) for action in ACTIONS}
-            except ValueError as error:
-                raise ManifestError(ratings, f"has a rating that is no number ({error})", line) from error
-            _, freesound_id, take, _ = row["filename"].removesuffix(".wav").split("-")
+        for row in table_rows(ratings, ("filename", "fold", "category", *ACTIONS)):
+            rated = {action: number(row, action, ratings) for action in ACTIONS}
+            name = _NAMES.read(row["filename"])
             yield {
                 "id": row["filename"].removesuffix(".wav"),
                 "audio": f"{sounds}/audio/{row['filename']}",
                 "labels": [action for action, rating in rated.items() if rating >= config.min_rating],
-                "fold": int(row["fold"]),
-                "freesound_id": freesound_id,
-                "take": take,
+                "fold": int(name["fold"]),
+                "freesound_id": name["freesound_id"],
+                "take": name["take"],
                 "category": row["category"],
                 "ratings": {action: round(rating, 3) for action, rating in rated.items() if rating},
             }

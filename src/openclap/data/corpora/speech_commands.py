@@ -2,7 +2,8 @@
 
 Layout as published: `WORD/SPEAKER_nohash_TAKE.wav`, `_background_noise_/NAME.wav` (six recordings of a minute or so),
 and the lists `validation_list.txt` and `testing_list.txt` of `WORD/SPEAKER_nohash_TAKE.wav`; what stands in neither is
-for training. Version 0.02 has 35 words, 0.01 has 30. Two protocols are in use:
+for training. Version 0.02 has 35 words, 0.01 has 30. The column `command` has the word if it is one of ten, and
+"unknown" else. Two protocols are in use:
 
   35 words    every word is a class (MS-CLAP, AST);
   12 classes  ten words, "unknown" for all others, and "silence"; the test set is an archive of its own with folders
@@ -22,6 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 import soundfile
+from pydantic import model_validator
 
 from openclap.data.corpus import CorpusConfig, CorpusInfo, PublishedCorpus, RemoteFile, corpora
 from openclap.data.published import sound_files
@@ -63,6 +65,12 @@ class SpeechCommandsConfig(CorpusConfig):
 
     release: Literal["0.01", "0.02"] = "0.02"
     classes: Literal[35, 12] = 35
+
+    @model_validator(mode="after")
+    def _has_a_test_set(self) -> SpeechCommandsConfig:
+        if self.classes == 12 and self.release != "0.02":
+            raise ValueError(f"classes is 12 and release {self.release}, but the test set of the 12 is of 0.02")
+        return self
 
 
 class SpeechCommands(PublishedCorpus):
@@ -124,15 +132,15 @@ def hash_split(name: str) -> str:
 def _row(own: str, path: str, split: str, config: SpeechCommandsConfig) -> dict[str, Any]:
     word, name = own.split("/")
     label = word.strip("_")
-    if config.classes == 12 and label not in (*COMMANDS, SILENCE):
-        label = UNKNOWN
+    command = label if label in (*COMMANDS, SILENCE) else UNKNOWN
     speaker, _, take = PurePosixPath(name).stem.partition("_nohash_")
     return {
         "id": own.removesuffix(".wav"),
         "audio": path,
-        "labels": [label],
+        "labels": [label if config.classes == 35 else command],
         "split": split,
         "word": word,
+        "command": command,
         "speaker": speaker if take else None,
     }
 
@@ -161,6 +169,7 @@ def _silence(raw: Path, home: str) -> Iterator[dict[str, Any]]:
                 "start_s": start_s,
                 "duration_s": 1.0,
                 "word": _BACKGROUND,
+                "command": SILENCE,
             }
 
 

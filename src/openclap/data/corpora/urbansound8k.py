@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from openclap.data.corpus import CorpusConfig, CorpusInfo, PublishedCorpus, RemoteFile, corpora
-from openclap.data.published import home_of, readable
+from openclap.data.published import home_of, number, readable
 from openclap.data.tables import table_rows
 
 _TABLE = "metadata/UrbanSound8K.csv"
@@ -64,17 +64,18 @@ class UrbanSound8K(PublishedCorpus):
     def rows(self, raw: Path, config: CorpusConfig) -> Iterator[dict[str, Any]]:
         """The clips, in the table's order."""
         home = home_of(raw, _TABLE)
-        for row in table_rows(raw / home / _TABLE, _COLUMNS):
+        table = raw / home / _TABLE
+        for row in table_rows(table, _COLUMNS):
             yield {
                 "id": row["slice_file_name"].removesuffix(".wav"),
                 "audio": f"{home}/audio/fold{row['fold']}/{row['slice_file_name']}",
                 "labels": [readable(row["class"])],
-                "fold": int(row["fold"]),
+                "fold": int(number(row, "fold", table)),
                 "freesound_id": row["fsID"],
-                "freesound_start_s": float(row["start"]),
-                "freesound_end_s": float(row["end"]),
+                "freesound_start_s": number(row, "start", table),
+                "freesound_end_s": number(row, "end", table),
                 "salience": _SALIENCE.get(row["salience"], row["salience"]),
-                "target": int(row["classID"]),
+                "target": int(number(row, "classID", table)),
                 "category": row["class"],
             }
 

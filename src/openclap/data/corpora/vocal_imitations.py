@@ -64,7 +64,7 @@ class VocalImitations(PublishedCorpus):
             yield {
                 "id": name.removesuffix(".wav"),
                 "audio": f"{home}/vocal_imitations/included/{name}",
-                "labels": [way[-1]],
+                "labels": way[-1:],
                 "fold": folds.of(name),
                 "categories": way,
                 "reference": row["reference_filename"].removesuffix("_reference.wav"),

@@ -33,8 +33,8 @@ def build(raw: Path) -> Expected:
     return Expected(
         splits={"train": 2, "validation": 1, "test": 1},
         clips={
-            "yes/0a7c2a8d_nohash_1": {"labels": ["yes"], "split": "train", "speaker": "0a7c2a8d"},
+            "yes/0a7c2a8d_nohash_1": {"labels": ["yes"], "command": "yes", "speaker": "0a7c2a8d"},
             "marvin/1ecfb537_nohash_0": {"labels": ["marvin"], "split": "validation"},
-            "zero/0ab3b47d_nohash_0": {"labels": ["zero"], "split": "test", "word": "zero"},
+            "zero/0ab3b47d_nohash_0": {"labels": ["zero"], "split": "test", "command": "unknown"},
         },
     )
