@@ -22,6 +22,7 @@ EXTRAS = {
     "train": ("tensorboardX", "matplotlib", "pyarrow"),
     "eval": ("matplotlib", "jinja2", "pyarrow"),
     "export": ("onnx", "onnxscript", "onnxruntime"),
+    "serve": ("fastapi", "uvicorn"),
 }
 _HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 _CPU = Path("/proc/cpuinfo")

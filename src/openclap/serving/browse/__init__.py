@@ -1,0 +1,1 @@
+"""`openclap data browse`: listen to a manifest's clips, compare their captions, and decide what to leave out."""
