@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from openclap.cli.browse import browse
 from openclap.cli.options import Columns, Json, Where
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _SHOWN = 3
 
 app = typer.Typer(help="Check manifests, and prepare corpora.", no_args_is_help=True)
+app.command("browse")(browse)
 
 
 @app.command("list")
