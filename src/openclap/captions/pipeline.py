@@ -8,7 +8,6 @@ changed, or the stage's identity has; all others come from the journal. `out` is
 from __future__ import annotations
 
 import json
-import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from typing import Any, Protocol, TextIO
 
 from openclap.atomic import file_written_whole
 from openclap.captions.journal import Journal, clip_key
+from openclap.captions.sample import Sample
 from openclap.captions.stage import Estimate, Made, Rejected, Stage, stage_digest
 from openclap.captions.workers import Slot, Workers
 from openclap.data.example import Example
@@ -99,7 +99,7 @@ def estimate(
     digest = stage_digest(stage)
     path = None if out is None else _folder(out) / _journal_name(stage, digest)
     done, total = 0, Estimate(clips=0)
-    sample, drawn = _Sample(_TIMED_CLIPS), 0
+    sample = Sample(_TIMED_CLIPS)
     with ExitStack() as stack:
         journal = stack.enter_context(Journal(path)) if path is not None and path.exists() else None
         asked = (_seen(example, stage, digest) for example in _chosen(clips, wanted, limit))
@@ -108,8 +108,7 @@ def estimate(
             done += len(chunk) - len(fresh)
             total = _sum(total, stage.estimate(fresh))
             for example in fresh:
-                drawn += 1
-                sample.offer(example, drawn)
+                sample.offer(example)
     if total.clips and total.seconds is None and not total.calls:
         total = replace(total, seconds=_timed(stage, sample.examples) * total.clips)
     note = f"{done:,} clips are in the journal already" if done else ""
@@ -218,21 +217,6 @@ def _told(examples: Iterator[Example], progress: Callable[[int, int], None] | No
 
 def _every(_: Example) -> bool:
     return True
-
-
-class _Sample:
-    """Clips drawn with equal chances from a stream (Vitter 1985, algorithm R), always the same for the same stream."""
-
-    def __init__(self, size: int) -> None:
-        self.examples: list[Example] = []
-        self._size, self._random = size, random.Random(0)  # noqa: S311 - draws clips, and no secrets
-
-    def offer(self, example: Example, number: int) -> None:
-        """Take the clip that is the `number`th of the stream, perhaps."""
-        if len(self.examples) < self._size:
-            self.examples.append(example)
-        elif (place := self._random.randrange(number)) < self._size:
-            self.examples[place] = example
 
 
 def _chosen(clips: Clips, wanted: Callable[[Example], bool] | None, limit: int | None) -> Iterator[Example]:

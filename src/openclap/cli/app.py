@@ -16,6 +16,7 @@ import typer
 
 from openclap import __version__
 from openclap.cli import (
+    captions,
     checkpoint,
     classify,
     data,
@@ -49,6 +50,7 @@ app.command("demo", rich_help_panel=_START)(demo.demo)
 app.command("train", rich_help_panel=_START)(train.train)
 app.command("eval", cls=eval.EvalCommand, rich_help_panel=_START)(eval.evaluate)
 app.add_typer(data.app, name="data", rich_help_panel=_START)
+app.add_typer(captions.app, name="captions", rich_help_panel=_START)
 app.command("embed", rich_help_panel=_USE)(embed.embed)
 app.command("classify", rich_help_panel=_USE)(classify.classify)
 app.command("similarity", rich_help_panel=_USE)(similarity.similarity)

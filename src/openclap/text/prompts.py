@@ -6,11 +6,18 @@ from collections.abc import Sequence
 
 from openclap.errors import ConfigError, UnknownNameError
 
-#: Prompt sets by name. One prompt is what a project published; an ensemble's embeddings are averaged.
+#: Prompt sets by name. One prompt is what a project published; an ensemble's embeddings are averaged. The sets
+#: `msclap-2022…` are those of MS-CLAP's first paper (arXiv 2206.04769, section 3.3), which has one for all tasks but
+#: three: emotions, keywords (of which the bare word is taken) and the number of speakers.
 PROMPTS: dict[str, tuple[str, ...]] = {
     "plain": ("{label}",),
     "laion": ("This is a sound of {label}.",),
+    "laion-labels": ("The sound of {label}",),
     "msclap": ("this is the sound of {label}",),
+    "msclap-2022": ("This is a sound of {label}",),
+    "msclap-2022-emotion": ("this person is feeling {label}",),
+    "msclap-2022-keyword": ("{label}",),
+    "msclap-2022-speakers": ("{label} persons speaking",),
     "ensemble": (
         "{label}",
         "This is a sound of {label}.",
@@ -53,10 +60,19 @@ def label_caption(labels: Sequence[str]) -> str:
     """
     if isinstance(labels, str) or not labels:
         raise ConfigError(f"labels must be a list with at least one label, but got {labels!r}")
-    words = [_spoken(label) for label in labels]
-    if len(words) <= 2:
-        return f"The sound of {' and '.join(words)}"
-    return f"The sound of {', '.join(words[:-1])}, and {words[-1]}"
+    return fill("laion-labels", listed([_spoken(label) for label in labels]))[0]
+
+
+def listed(items: Sequence[str], *, oxford: bool = True) -> str:
+    """Items as English lists them: "rain", "rain and wind", "rain, wind, and hail".
+
+    Args:
+        items: one or more.
+        oxford: put a comma before the last "and" of three or more.
+    """
+    if len(items) <= 2:
+        return " and ".join(items)
+    return f"{', '.join(items[:-1])}{',' if oxford else ''} and {items[-1]}"
 
 
 def _spoken(label: str) -> str:
