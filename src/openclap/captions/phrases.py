@@ -63,17 +63,14 @@ def joined(phrases: Iterable[Phrase]) -> list[str]:
     waiting: list[str] = []
     noted = False
     for part in phrases:
-        if part.text == "a piano" and noted:  # after a note, how softly it is played
-            part = Phrase("piano", is_quality=True)
-        noted = noted or part.text.startswith("note ")
-        if not part.is_quality:
-            items.append(part.text)
+        text = "piano" if part.text == "a piano" and noted else part.text  # after a note, how softly it is played
+        if not (part.is_quality or text == "piano"):
+            items.append(text)
         elif not items:
-            waiting.append(part.text)
-        elif part.text.startswith("note "):
-            items[-1] += f" playing {part.text}"
+            waiting.append(text)
         else:
-            items[-1] += f", {part.text}"
+            items[-1] += f" playing {text}" if text.startswith("note ") else f", {text}"
+        noted = noted or text.startswith("note ")
     if waiting and items:
         items[0] += f", {', '.join(waiting)}"
     return items or waiting
