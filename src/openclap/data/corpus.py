@@ -146,6 +146,10 @@ class PublishedCorpus(ABC):
         """The files that `fetch` brings under these options."""
         return self.info.files
 
+    def listed_files(self, raw: Path, config: Any) -> Iterable[RemoteFile]:  # noqa: ARG002
+        """Further files that `fetch` brings: those that the ones before them list."""
+        return ()
+
     def fetch(self, raw: Path, *, progress: Progress | None = None, **options: Any) -> None:
         """Bring what can be downloaded into `raw`, verified and unpacked; goes on where it was ended.
 
@@ -154,10 +158,13 @@ class PublishedCorpus(ABC):
                 the disk is too small.
             ConfigError: for a wrong option.
         """
-        files = tuple(self.files(self._config(options)))
+        config, told = self._config(options), progress or (lambda *_: None)
+        files = tuple(self.files(config))
         if not files:
             raise DataError(f"corpus {self.info.name} cannot be downloaded. {self._how()}")
-        fetch_files(files, raw, progress=progress or (lambda *_: None))
+        fetch_files(files, raw, progress=told)
+        if listed := tuple(self.listed_files(raw, config)):
+            fetch_files(listed, raw, progress=told)
 
     def prepare(self, out: Path, *, raw: Path | None = None, **options: Any) -> Prepared:
         """What was prepared, after `manifest.jsonl` has been put into `out`, whole or not at all.
@@ -194,16 +201,22 @@ class PublishedCorpus(ABC):
         return self.config.read(options, origin=f"corpus {self.info.name}")
 
     def _look(self, raw: Path, config: CorpusConfig) -> None:
-        absent = [name for name in self.needs(config) if next(raw.glob(name), None) is None] if raw.is_dir() else ["*"]
-        if not absent:
+        absent = [name for name in self.needs(config) if next(raw.glob(name), None) is None]
+        if raw.exists() and not absent:
             return
-        what = f"{raw} does not exist" if absent == ["*"] else f"{raw} lacks {', '.join(absent[:_NAMED])}"
+        what = f"{raw} lacks {', '.join(absent[:_NAMED])}" if raw.exists() else f"{raw} does not exist"
         raise DataError(f"corpus {self.info.name}: {what}. {self._how()}")
 
     def _how(self) -> str:
         """What a user can do to have its files."""
-        steps = [f"Get it with: openclap data get {self.info.name}."] if self.info.files else []
-        return " ".join([*steps, self.info.instructions, f"See {self.info.url}" if self.info.url else ""]).strip()
+        can = self.info.files or self.info.access == "hub"
+        steps = (
+            [f"Get {'it' if self.info.access != 'by-hand' else 'its tables'} with: openclap data get {self.info.name}."]
+            if can
+            else []
+        )
+        see = f"See {self.info.url}" if self.info.url else ""
+        return " ".join(filter(None, [*steps, self.info.instructions, see]))
 
 
 corpora: Registry[Corpus] = Registry("corpus", "openclap.data.corpora")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import tarfile
+import zipfile
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -23,7 +26,8 @@ import replica_vocalsound
 from replica import Expected, sound, text
 
 from openclap.data.corpora import crema_d, esc50, nsynth, speech_commands
-from openclap.data.corpus import corpora
+from openclap.data.corpus import RemoteFile, corpora
+from openclap.data.fetch import fetch_files
 from openclap.data.hear import hear_name
 from openclap.data.manifest import Manifest
 from openclap.errors import ConfigError, DataError, ManifestError
@@ -64,6 +68,36 @@ def test_a_vocabulary_holds_what_the_clips_say(name: str, column: str, raw: Path
 )  # fmt: skip
 def test_there_are_as_many_classes_as_the_papers_say(name: str, count: int) -> None:
     assert len(corpora.get(name).info.classes["labels"]) == count
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["esc50", "urbansound8k", "sesa", "nsynth", "mridangam", "libricount", "vocalsound", "ravdess", "vocal-imitations"],
+)
+def test_it_reads_what_its_archives_unpack_to(name: str, raw: Path, tmp_path: Path) -> None:
+    corpus = corpora.get(name)
+    expected: Expected = import_module(f"replica_{name.replace('-', '_')}").build(tmp_path / "published")
+    files = corpus.files(corpus.config.read(expected.options, origin="test"))
+    fetch_files([packed(file, tmp_path / "published", tmp_path / "server") for file in files], raw)
+    assert len(prepared(name, raw, **expected.options)) == sum(expected.splits.values())
+
+
+def packed(file: RemoteFile, published: Path, server: Path) -> RemoteFile:
+    """The archive with what it unpacks to: its own folder of `published`, or the one that it is named after, or all."""
+    named = published / file.name.split(".")[0]
+    folder = published / file.into if file.into else published
+    members = [named] if named.is_dir() and not file.into else sorted(folder.iterdir())
+    path = server / file.name
+    path.parent.mkdir(exist_ok=True)
+    if file.unpack == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for member in (each for top in members for each in [top, *sorted(top.rglob("*"))]):
+                archive.write(member, member.relative_to(folder))
+    else:
+        with tarfile.open(path, "w:gz") as archive:
+            for member in members:
+                archive.add(member, member.relative_to(folder))
+    return replace(file, url=path.as_uri(), bytes=None, md5=None, sha256=None)
 
 
 class TestEsc:

@@ -30,7 +30,7 @@ class BeijingOpera(PublishedCorpus):
     info = CorpusInfo(
         name="beijing-opera",
         title="236 strokes of the four percussion instruments of Beijing opera",
-        licence="Creative Commons; which one, the record tells",
+        licence="CC BY 4.0, as mteb states it",
         url="https://zenodo.org/records/1285212",
         kind="labels",
         labels="single",

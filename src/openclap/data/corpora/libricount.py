@@ -18,7 +18,7 @@ from openclap.data.published import NamePattern, sound_files
 MOST = 10
 
 _NAMES = NamePattern(r"(?P<count>\d+)_(?P<unique>.+)", "COUNT_UNIQUE")
-_WAVS = "**/test/*_*.wav"
+_WAVS = "**/test/**/[0-9]*_*.wav"
 
 
 def _words(count: int) -> str:
