@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from openclap.audio.members import member_of, open_member
 from openclap.errors import AudioDecodeError, AudioFormatError, AudioNotFoundError, EmptyAudioError
 from openclap.types import Waveform
 
@@ -28,7 +29,9 @@ class BinaryFile(Protocol):
 
 
 AudioSource: TypeAlias = str | os.PathLike[str] | bytes | BinaryFile | npt.NDArray[Any] | Tensor | Waveform
-"""A path, an encoded file's bytes, an open binary file, samples as an array, or a waveform."""
+"""A path, an encoded file's bytes, an open binary file, samples as an array, or a waveform.
+
+A path may be that of a member of a tar archive (`openclap.audio.members`)."""
 
 
 _RATES_HZ = range(100, 10_000_001)  # beyond, a broken header is likelier than a sound
@@ -93,6 +96,8 @@ def opened(source: AudioSource) -> Iterator[BinaryFile]:
 
 
 def _opened_path(path: str | os.PathLike[str]) -> io.BufferedReader:
+    if (member := member_of(path)) is not None:
+        return open_member(member)
     try:
         if Path(path).is_fifo():  # to open one waits for who writes to it: for ever, if nobody does
             raise AudioDecodeError(os.fspath(path), "is a pipe, not a file; read it first, and give its bytes")

@@ -9,6 +9,8 @@ import typer
 
 from openclap.cli.browse import browse
 from openclap.cli.options import Columns, Json, Where
+from openclap.cli.overlap import overlap
+from openclap.cli.shard import shard
 
 if TYPE_CHECKING:
     from openclap.cli.output import Output
@@ -18,6 +20,8 @@ _SHOWN = 3
 
 app = typer.Typer(help="Check manifests, and prepare corpora.", no_args_is_help=True)
 app.command("browse")(browse)
+app.command("overlap")(overlap)
+app.command("shard")(shard)
 
 
 @app.command("list")

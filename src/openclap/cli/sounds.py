@@ -1,4 +1,4 @@
-"""The sounds that a command line means: files, folders of files, and manifests."""
+"""The sounds that a command line means: files, folders of files, shards, and manifests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from openclap.errors import DataError
 if TYPE_CHECKING:
     from openclap.types import Waveform
 
-MANIFESTS = frozenset({".jsonl", ".csv", ".tsv", ".parquet"})
+MANIFESTS = frozenset({".jsonl", ".csv", ".tsv", ".parquet", ".tar"})
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,10 @@ class Sound:
     @cached_property
     def key(self) -> str:
         """What this part of this very file is known by: another size or time of change makes another key."""
+        from openclap.audio.members import file_behind
+
         try:
-            about = self.path.stat()
+            about = file_behind(self.path).stat()
         except OSError:  # reading it will say why
             return f"{self}?"
         return f"{self}?{about.st_size}@{about.st_mtime_ns}"
@@ -89,17 +91,19 @@ def find_sounds(places: Iterable[Path]) -> list[Sound]:
 
 
 def _in(place: Path) -> list[Sound]:
+    from openclap.audio.members import file_behind
     from openclap.data.manifest import read_manifest
     from openclap.data.readers import AUDIO_SUFFIXES, files_below
+    from openclap.data.shards.read import shard_archives
 
-    if place.is_dir():
+    if place.is_dir() and not shard_archives(place):
         files = (place / name for name in files_below(place))
         return sorted(
             (Sound(file) for file in files if file.suffix.lower() in AUDIO_SUFFIXES), key=lambda sound: sound.path
         )
-    if place.suffix.lower() in MANIFESTS:
+    if place.suffix.lower() in MANIFESTS or place.is_dir():
         examples = read_manifest(place, check_files=False).examples
         return [Sound(example.audio, example.start_s, example.duration_s) for example in examples]
-    if not place.exists():
+    if not file_behind(place).exists():
         raise DataError(f"{place}: there is no such file or folder")
     return [Sound(place)]

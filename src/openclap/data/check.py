@@ -2,6 +2,8 @@
 
 Two clips are the same sound when their decoded samples and rates are. Files are decoded here in any case, and so a copy
 is found under another name, with other tags, or in another lossless container. A re-encoded copy is not found.
+
+Shards that `openclap data shard` wrote are read whole, too, and compared with the checksums in their indexes.
 """
 
 from __future__ import annotations
@@ -12,11 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from openclap.audio.members import member_of
 from openclap.data.example import Example
 from openclap.data.manifest import Manifest
 from openclap.data.measure import ClipFacts, measure_clips
 from openclap.data.policy import clean_title
 from openclap.data.report import DataReport, Finding, Severity
+from openclap.data.shards.read import damage
 
 _QUIET_PEAK = 0.001  # -60 dB of full scale: 16-bit sound has 30 steps left
 _CLIPPED_SHARE = 0.001  # one sample in a thousand at full scale can be heard
@@ -43,7 +47,7 @@ def check_manifest(
     """
     manifests = [manifests] if isinstance(manifests, Manifest) else list(manifests)
     clips = _Clips(manifests, threads, progress)
-    findings = [*_sound_findings(clips), *_content_findings(clips), *_text_findings(clips)]
+    findings = [*_shard_findings(clips), *_sound_findings(clips), *_content_findings(clips), *_text_findings(clips)]
     order: tuple[Severity, ...] = ("error", "warning", "note")
     durations = np.array([fact.duration_s for fact in clips.facts if fact.error is None])
     return DataReport(
@@ -80,6 +84,14 @@ class _Clips:
         found = {place: fit for place in range(len(self.examples)) if (fit := fits(place))}
         names = [self.names[place] + (f": {fit}" if isinstance(fit, str) else "") for place, fit in found.items()]
         return [Finding(severity, kind, message, len(found), tuple(names))] if found else []
+
+
+def _shard_findings(clips: _Clips) -> list[Finding]:
+    """Archives that are not what their indexes were written for."""
+    archives = sorted({found.archive for example in clips.examples if (found := member_of(example.audio)) is not None})
+    names = tuple(f"{archive} {reason}" for archive in archives if (reason := damage(archive)) is not None)
+    message = "shards whose bytes are not those that were written: copy them again, or make them anew"
+    return [Finding("error", "damaged-shard", message, len(names), names)] if names else []
 
 
 def _sound_findings(clips: _Clips) -> list[Finding]:

@@ -7,10 +7,12 @@ encodings of one sound would never be the same.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
+
+from openclap.audio.members import encoded_size, open_encoded
+from openclap.errors import AudioError
 
 _PROBE_BYTES = 16384
 _BLOCK_BYTES = 1 << 20
@@ -25,7 +27,7 @@ def content_numbers(files: Iterable[Path]) -> dict[Path, int]:
     """
     files = list(dict.fromkeys(files))
     groups = [files]
-    for key in (_size, _probe, _digest):
+    for key in (encoded_size, _probe, _digest):
         groups = [part for group in groups for part in (_parted(group, key) if len(group) > 1 else [group])]
     leader = {file: group[0] for group in groups for file in group}
     number: dict[Path, int] = {}
@@ -37,26 +39,22 @@ def _parted(files: list[Path], key: Callable[[Path], Hashable]) -> list[list[Pat
     for file in files:
         try:
             parts[key(file)].append(file)
-        except OSError:
+        except (OSError, AudioError):
             parts[file].append(file)
     return list(parts.values())
 
 
-def _size(file: Path) -> int:
-    return file.stat().st_size
-
-
 def _probe(file: Path) -> bytes:
-    with file.open("rb") as opened:
+    with open_encoded(file) as opened:
         if opened.read(4) == _OGG:
             return _OGG  # a page's number may lie anywhere
-        opened.seek(max(0, os.fstat(opened.fileno()).st_size // 2 - _PROBE_BYTES // 2))
+        opened.seek(max(0, encoded_size(file) // 2 - _PROBE_BYTES // 2))
         return hashlib.sha256(opened.read(_PROBE_BYTES)).digest()
 
 
 def _digest(file: Path) -> bytes:
     digest = hashlib.sha256()
-    with file.open("rb") as opened:
+    with open_encoded(file) as opened:
         while (header := opened.read(27))[:4] == _OGG and len(header) == 27:  # RFC 3533, section 6
             lengths = opened.read(header[26])
             digest.update(header[:14] + header[18:22] + lengths)

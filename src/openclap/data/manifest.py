@@ -8,6 +8,8 @@ Forms that `read_manifest` takes
     .csv .tsv    a header, and a row a clip. A list in a cell is JSON (`["a", "b"]`); labels may also be `a|b` or `a;b`.
     .jsonl       an object a line. A list is a JSON list; a text is one caption or one label.
     .parquet     a row a clip (extra `train`); paths, not sound inside the table.
+    .tar         WebDataset archives, and folders of them: `openclap.data.shards` says what is in them. A path in any
+                 manifest may be that of a sound in such an archive, as `openclap.audio.members` writes it.
 
 Columns: the first of these that a row has, in any case; the rest of the row is kept in `extra`
     audio        audio path file filename file_name filepath file_path audio_path audio_file audio_filepath (required)
@@ -48,10 +50,12 @@ from pathlib import Path
 from typing import Any
 
 from openclap.atomic import file_written_whole
+from openclap.audio.members import file_behind
 from openclap.config import digest
 from openclap.data.columns import SYNONYMS, ColumnConfig
 from openclap.data.example import Example
-from openclap.data.readers import FOLDER_MANIFESTS, Row, read_folder, read_rows
+from openclap.data.forms import read_form
+from openclap.data.readers import FOLDER_MANIFESTS, Row
 from openclap.data.rows import ClipKey, RowParser, free_id, join
 from openclap.data.where import select_examples
 from openclap.errors import ManifestError
@@ -94,7 +98,7 @@ class Manifest:
     def digest(self) -> str:
         """SHA-256 hex over all that the examples say, with paths relative to the root; the sound itself is not read."""
         # Columns that nobody uses may hold what JSON has no number for: NaN goes in by its name.
-        rows = json.dumps([_plain(example, self.root) for example in self.examples], default=str)
+        rows = json.dumps([manifest_row(example, self.root) for example in self.examples], default=str)
         return digest(json.loads(rows, parse_constant=str))
 
     def _hint(self, where: Mapping[str, Any]) -> str:
@@ -128,7 +132,7 @@ def read_manifest(
     path = find_manifest(Path(path))
     root = Path(audio_root) if audio_root is not None else (path if path.is_dir() else path.parent)
     reading = _Reading(path, root, columns or ColumnConfig())
-    for row in read_folder(path, reading.problems) if path.is_dir() else read_rows(path, reading.problems):
+    for row in read_form(path, reading.problems):
         reading.take(row)
     manifest = Manifest(path, root, reading.examples())
     if where:
@@ -148,7 +152,26 @@ def write_manifest(examples: Iterable[Example], path: str | Path) -> None:
     # JSON can say \udce9 for a byte of a file name that is no UTF-8, where UTF-8 itself cannot.
     with file_written_whole(path) as fresh, fresh.open("w", encoding="utf-8", errors="backslashreplace") as file:
         for example in examples:
-            file.write(json.dumps(_plain(example, path.parent), ensure_ascii=False, default=str) + "\n")
+            file.write(json.dumps(manifest_row(example, path.parent), ensure_ascii=False, default=str) + "\n")
+
+
+def manifest_row(example: Example, root: Path) -> dict[str, Any]:
+    """A row that reads back as `example`, its audio's path from `root`.
+
+    Empty fields are left out, unless a synonym in `extra` would step in.
+    """
+    row: dict[str, Any] = {"id": example.id, "audio": Path(os.path.relpath(example.audio, root)).as_posix()}
+    row |= {"captions": list(example.captions), "labels": list(example.labels)}
+    taken = {name.casefold() for name in example.extra}
+    for field in ("split", "fold", "start_s", "duration_s", "license", "credit", "source"):
+        value = getattr(example, field)
+        rivals = SYNONYMS[field] + (SYNONYMS["end_s"] if field == "duration_s" else ())
+        if value != _DEFAULTS[field] or taken.intersection(rivals):
+            row[field] = value
+    for field in ("made", "negatives"):
+        if (made := getattr(example, field)) or field in taken:
+            row[field] = [caption.plain() for caption in made]
+    return row | {name: value for name, value in example.extra.items() if name not in row}
 
 
 def find_manifest(path: Path) -> Path:
@@ -195,26 +218,11 @@ class _Reading:
 
     def check_files(self, examples: tuple[Example, ...]) -> None:
         """Raise for audio files that are not there."""
-        for audio in dict.fromkeys(example.audio for example in examples):
-            if not audio.is_file():
-                self.problems.add(self._lines[audio], f"there is no audio file {audio}")
+        files = {file_behind(audio): audio for audio in dict.fromkeys(example.audio for example in examples)}
+        for file, audio in files.items():
+            if not file.is_file():
+                self.problems.add(self._lines[audio], f"there is no audio file {file}")
         self.problems.raise_if_any()
-
-
-def _plain(example: Example, root: Path) -> dict[str, Any]:
-    """A row that reads back as `example`: empty fields are left out, unless a synonym in `extra` would step in."""
-    row: dict[str, Any] = {"id": example.id, "audio": Path(os.path.relpath(example.audio, root)).as_posix()}
-    row |= {"captions": list(example.captions), "labels": list(example.labels)}
-    taken = {name.casefold() for name in example.extra}
-    for field in ("split", "fold", "start_s", "duration_s", "license", "credit", "source"):
-        value = getattr(example, field)
-        rivals = SYNONYMS[field] + (SYNONYMS["end_s"] if field == "duration_s" else ())
-        if value != _DEFAULTS[field] or taken.intersection(rivals):
-            row[field] = value
-    for field in ("made", "negatives"):
-        if (made := getattr(example, field)) or field in taken:
-            row[field] = [caption.plain() for caption in made]
-    return row | {name: value for name, value in example.extra.items() if name not in row}
 
 
 _DEFAULTS = {field.name: field.default for field in fields(Example)}

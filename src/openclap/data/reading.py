@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 from openclap.audio.augment import AugmentConfig, augment
 from openclap.audio.decode import audio_info
 from openclap.audio.frontend import Frontend
+from openclap.audio.members import encoded_size, file_behind
 from openclap.data.cache import WaveformCache
 from openclap.errors import AudioError
 from openclap.types import AudioBatch, Clip
@@ -123,7 +124,7 @@ class AudioReader:
         longest_s = self._longest_s
         if clip.duration_s is not None and clip.duration_s <= longest_s:
             return None
-        if not clip.audio.is_file() or clip.audio.stat().st_size < _LARGE_BYTES:
+        if not file_behind(clip.audio).is_file() or encoded_size(clip.audio) < _LARGE_BYTES:
             return None  # what is not there, `read` reports
         rest_s = audio_info(clip.audio).duration_s - clip.start_s
         length_s = rest_s if clip.duration_s is None else min(rest_s, clip.duration_s)
@@ -164,7 +165,7 @@ def read_batches(reader: AudioReader, requests: Iterable[list[ClipRequest]], wor
         batch_size=None,
         num_workers=workers,
         multiprocessing_context=worker_context(),
-        worker_init_fn=_end_with_parent,
+        worker_init_fn=end_with_parent,
         generator=torch.Generator(),  # the default would take a number from torch's global one
     )
     for read in loader:
@@ -185,8 +186,8 @@ def worker_context() -> BaseContext:
     return context
 
 
-def _end_with_parent(worker: int) -> None:  # noqa: ARG001
-    """Make this worker end when the training process does, also by SIGKILL.
+def end_with_parent(worker: int) -> None:  # noqa: ARG001
+    """Make this worker end when the process that works with it does, also by SIGKILL.
 
     Torch's own watch looks at the process that started the worker, which is the fork server; and that one lives as
     long as its workers do.

@@ -18,8 +18,9 @@ import numpy.typing as npt
 
 from openclap.data.columns import ColumnConfig
 from openclap.data.example import Example
+from openclap.data.forms import read_form
 from openclap.data.manifest import find_manifest
-from openclap.data.readers import Row, read_folder, read_rows
+from openclap.data.readers import Row
 from openclap.data.rows import ClipKey, RowParser, free_id, join, own_id
 from openclap.data.where import condition
 from openclap.errors import ManifestError
@@ -124,8 +125,7 @@ class ManifestStream:
         return RowParser(self.path, self.root, self._config)
 
     def _rows(self, parser: RowParser) -> Iterator[Row]:
-        read = read_folder if self.path.is_dir() else read_rows
-        return read(self.path, parser.problems)
+        return read_form(self.path, parser.problems)
 
 
 def _state(path: Path) -> tuple[int, int] | None:
