@@ -54,6 +54,7 @@ class GtzanGenres(PublishedCorpus):
             RemoteFile(
                 "genres.tar.gz",
                 "https://huggingface.co/datasets/marsyas/gtzan/resolve/main/data/genres.tar.gz",
+                md5="5b3d6dddb579ab49814ab86dba69e7c7",
                 unpack="tar",
             ),
             *(RemoteFile(name, f"{_LISTS_URL}/{name}") for name in LISTS.values()),

@@ -34,12 +34,13 @@ _MD5 = {
     "valid": "87e94a00a19b6dbc99cf6d4c0c0cae87",
     "test": "5e6f8719bf7e16ad0a00d518b78af77d",
 }
+_BYTES = {"test": 349501546}
 _WORDS = {"nonlinear_env": "nonlinear envelope"}
 
 
 def _file(split: str) -> RemoteFile:
     archive = f"nsynth-{SPLITS[split]}.jsonwav.tar.gz"
-    return RemoteFile(archive, f"{_URL}/{archive}", md5=_MD5[SPLITS[split]], unpack="tar")
+    return RemoteFile(archive, f"{_URL}/{archive}", bytes=_BYTES.get(split), md5=_MD5[SPLITS[split]], unpack="tar")
 
 
 class NsynthConfig(CorpusConfig):

@@ -40,6 +40,11 @@ SILENCE, UNKNOWN = "silence", "unknown"
 
 _URL = "https://storage.googleapis.com/download.tensorflow.org/data"
 _MD5 = {"0.01": "3cd23799cb2bbdec517f1cc028f8d43c", "0.02": "6b74f3901214cb2c2934e98196829835"}
+_SHA256 = {
+    "0.01": "743935421bb51cccdb6bdd152e04c5c70274e935c82119ad7faeec31780d811d",
+    "0.02": "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
+}
+_BYTES = {"0.02": 2428923189}
 _TEST_SET = "speech_commands_test_set_v0.02"
 _LISTS = {"validation": "validation_list.txt", "test": "testing_list.txt"}
 _BACKGROUND = "_background_noise_"
@@ -50,9 +55,13 @@ def _folder(version: str) -> str:
     return f"speech_commands_v{version}"
 
 
-def _archive(name: str, md5: str) -> RemoteFile:
+def _archive(name: str, **published: Any) -> RemoteFile:
     # The archives unpack into no folder of their own.
-    return RemoteFile(f"{name}.tar.gz", f"{_URL}/{name}.tar.gz", md5=md5, unpack="tar", into=name)
+    return RemoteFile(f"{name}.tar.gz", f"{_URL}/{name}.tar.gz", unpack="tar", into=name, **published)
+
+
+def _release(version: str) -> RemoteFile:
+    return _archive(_folder(version), bytes=_BYTES.get(version), md5=_MD5[version], sha256=_SHA256[version])
 
 
 class SpeechCommandsConfig(CorpusConfig):
@@ -84,7 +93,7 @@ class SpeechCommands(PublishedCorpus):
         kind="labels",
         labels="single",
         access="download",
-        files=(_archive(_folder("0.02"), _MD5["0.02"]),),
+        files=(_release("0.02"),),
         splits={"train": 84843, "validation": 9981, "test": 11005},
         hours=29.0,
         classes={"labels": WORDS, "command": (*COMMANDS, SILENCE, UNKNOWN)},
@@ -99,9 +108,9 @@ class SpeechCommands(PublishedCorpus):
 
     def files(self, config: SpeechCommandsConfig) -> Iterable[RemoteFile]:
         """The release, and the test set of the 12 classes."""
-        yield _archive(_folder(config.release), _MD5[config.release])
+        yield _release(config.release)
         if config.classes == 12:
-            yield _archive(_TEST_SET, "854c580ee90bff80c516491c84544e32")
+            yield _archive(_TEST_SET, md5="854c580ee90bff80c516491c84544e32")
 
     def rows(self, raw: Path, config: SpeechCommandsConfig) -> Iterator[dict[str, Any]]:
         """The words, by word and speaker; then, with 12 classes, silence and the test set."""

@@ -43,6 +43,7 @@ class UrbanSound8K(PublishedCorpus):
             RemoteFile(
                 "UrbanSound8K.tar.gz",
                 "https://zenodo.org/records/1203745/files/UrbanSound8K.tar.gz",
+                bytes=6023741708,
                 md5="9aa69802bbf37fb986f71ec1483a196e",
                 unpack="tar",
             ),
