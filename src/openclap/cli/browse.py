@@ -47,13 +47,16 @@ def browse(
         app = browse_app(read, decisions, token)
     with listening(port) as (listener, own_port):
         url = f"http://127.0.0.1:{own_port}/{token}/"
-        out.say(f"{len(read):,} clips of {read.path}; decisions are kept in {decisions.path}")
-        out.say("Open ", (url, "bold"), " – Ctrl-C ends it.")
-        out.result({"url": url, "clips": len(read), "review": decisions.path})
-        sys.stdout.flush()
-        if open_page:
-            _open(url)
-        serve(app, listener)
+
+        def started() -> None:
+            out.say(f"{len(read):,} clips of {read.path}; decisions are kept in {decisions.path}")
+            out.say("Open ", (url, "bold"), " – Ctrl-C ends it.")
+            out.result({"url": url, "clips": len(read), "review": decisions.path})
+            sys.stdout.flush()
+            if open_page:
+                _open(url)
+
+        serve(app, listener, started)
     out.say(f"Ended. Decided about {len(decisions.decisions):,} clips: {decisions.path}")
 
 

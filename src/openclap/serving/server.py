@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from openclap.errors import ConfigError
@@ -38,8 +38,13 @@ def listening(port: int = 0) -> Iterator[tuple[socket.socket, int]]:
         yield listener, listener.getsockname()[1]
 
 
-def serve(app: ASGIApp, listener: socket.socket) -> None:
+def serve(app: ASGIApp, listener: socket.socket, started: Callable[[], None]) -> None:
     """Answer until Ctrl-C (or SIGTERM); answers under way are given a moment.
+
+    Args:
+        app: what answers.
+        listener: from `listening`.
+        started: called once Ctrl-C is understood; whoever asks from then on is answered.
 
     Raises:
         MissingExtraError: without the extra `serve`.
@@ -49,4 +54,5 @@ def serve(app: ASGIApp, listener: socket.socket) -> None:
         app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=_LAST_ANSWERS_S
     )
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again once all is closed
+        started()
         uvicorn.Server(config).run(sockets=[listener])

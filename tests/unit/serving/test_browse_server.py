@@ -150,8 +150,8 @@ def test_an_export_goes_beside_the_manifest_and_asks_before_it_replaces(client: 
     report = client.post("api/export", json=asked).json()
     assert report["flagged"] == {"broken": 1}
     assert [e.id for e in read_manifest(folder / "clean.jsonl", check_files=False)][:2] == ["a", "b"]
-    assert client.post("api/export", json=asked).status_code == 409
-    assert client.post("api/export", json={**asked, "overwrite": True}).status_code == 200
+    assert client.post("api/export", json=asked).json() == {"exists": "clean.jsonl is there already"}
+    assert client.post("api/export", json={**asked, "overwrite": True}).json()["clips"] == 3
 
 
 @pytest.mark.parametrize("name", ["../x.jsonl", "/x.jsonl", "a/b.jsonl", "", ".hidden.jsonl", "x.txt", "x\0.jsonl"])

@@ -158,7 +158,7 @@ class _Browser:
         try:
             cleaned, record = export(self._manifest, self._review.decisions, path, overwrite=asked.overwrite)
         except ExistsError as error:
-            return Reply({"error": "ExistsError", "reason": str(error)}, status_code=409)
+            return Reply({"exists": str(error)})  # a question, not a failure
         return Reply({"path": str(path), "decisions": str(record), **cleaned.plain()})
 
     @property

@@ -18,7 +18,7 @@ export function listen(bindings) {
       if (event.key === "Escape") at.blur();
       else return;
     }
-    if (PRESSED.has(at?.tagName) && OWN.has(event.key)) return;
+    if ((PRESSED.has(at?.tagName) || at?.type === "checkbox") && OWN.has(event.key)) return;
     const action = does.get(event.key);
     if (!action) return;
     event.preventDefault();

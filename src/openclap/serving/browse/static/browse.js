@@ -31,6 +31,8 @@ let clip = null; // all about the one that is shown
 let looking = null; // what would stop its being fetched
 let searches = 0;
 let version = -1;
+let decided = 0;
+let saving = Promise.resolve(); // decisions go to the server one after the other, in the order of being made
 
 // Finding
 
@@ -130,7 +132,10 @@ async function decide(place, decision, before) {
     showDecision();
   }
   try {
-    const saved = await api.decide(place, decision);
+    decided += 1;
+    const sent = saving.then(() => api.decide(place, decision));
+    saving = sent.catch(() => {});
+    const saved = await sent;
     if (before) remember({ place, before });
     list.update([saved.clip]);
     at("total").textContent = saved.flagged ? `${grouped(saved.flagged)} flagged` : "";
@@ -178,12 +183,16 @@ async function undo() {
 /** Take in what other pages, or other servers of this manifest, have decided. */
 async function lookAgain() {
   if (document.hidden || !manifest) return;
+  await saving;
+  const before = [decided, searches];
+  const stale = () => decided !== before[0] || searches !== before[1]; // an answer from before what was done here
   const found = await api.clips(state.query({ limit: PAGE, offset: list.offset })).catch(() => null);
-  if (!found || found.version === version) return;
+  if (!found || stale() || found.version === version) return;
   tell(found);
   list.update(found.clips);
   const seen = clip && (await api.clip(clip.place).catch(() => null));
-  if (!seen || seen.place !== clip.place || JSON.stringify(seen.decision) === JSON.stringify(clip.decision)) return;
+  if (!seen || stale() || seen.place !== clip.place) return;
+  if (JSON.stringify(seen.decision) === JSON.stringify(clip.decision)) return;
   clip.decision = seen.decision;
   showDecision();
 }

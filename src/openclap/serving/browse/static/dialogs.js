@@ -30,16 +30,16 @@ export function showExport(manifest) {
   let agreed = null; // the name whose files may be replaced
   const run = async () => {
     write.disabled = true;
+    const asked = name.value.trim();
     try {
-      told.replaceChildren(summary(await api.export(name.value.trim(), agreed === name.value.trim())));
-      agreed = null;
-      write.textContent = "Write";
+      const result = await api.export(asked, agreed === asked);
+      agreed = result.exists ? asked : null;
+      told.replaceChildren(result.exists ? make("p", {}, `${result.exists}. Replace it?`) : summary(result));
     } catch (error) {
-      const exists = error.kind === "ExistsError";
-      agreed = exists ? name.value.trim() : null;
-      write.textContent = exists ? "Replace it" : "Write";
-      told.replaceChildren(make("p", {}, exists ? `${error.message}. Replace it?` : `Not written: ${error.message}`));
+      agreed = null;
+      told.replaceChildren(make("p", {}, `Not written: ${error.message}`));
     }
+    write.textContent = agreed === null ? "Write" : "Replace it";
     write.disabled = false;
   };
   write.addEventListener("click", run);

@@ -74,7 +74,7 @@ export class FilterPanel {
   list(name, counted) {
     const set = this.state.filters[name];
     const values = [...new Set([...set, ...counted.map(([value]) => value)])];
-    if (values.length < 2 && !set.length) return null;
+    if (!set.length && values.every((value) => value === "")) return null;
     const number = new Map(counted);
     const shown = name === "label" ? values.filter((value) => this.narrow(value)).slice(0, SHOWN) : values;
     const options = shown.map((value) => {
