@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from openclap.models.text.backbone import (
     backbone_options,
     encoder_part,
     plain_hf_config,
+    quiet_transformers,
     read_hf_config,
 )
 from openclap.models.text.hf import Pooling
@@ -77,7 +77,7 @@ def load_text(init: TextInit, tokenizer: TokenizerConfig | None = None) -> Pretr
     kind = backbone_class(hf)
     options = backbone_options(kind, with_pooler=init.pooling == "pooler")
     try:
-        with _quiet_transformers():  # its report and progress bar: what matters of them is checked below
+        with quiet_transformers():  # its report and progress bar: what matters of them is checked below
             model, report = kind.from_pretrained(
                 directory,
                 config=hf,
@@ -149,18 +149,3 @@ def _read_config(directory: Path) -> dict[str, object]:
     if "model_type" not in values:
         raise CheckpointError(f"{path}: says no model_type; this is no Hugging Face model")
     return values
-
-
-@contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    from transformers.utils import logging
-
-    verbosity, had_bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if had_bar:
-            logging.enable_progress_bar()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from openclap.cli import caption_batch, caption_events
 from openclap.cli.options import Columns, Json, Where
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from openclap.data.example import Example
 
 app = typer.Typer(help="Make captions for a manifest's clips, and look at them.", no_args_is_help=True)
+app.command("events")(caption_events.events)
+app.add_typer(caption_batch.app, name="batch")
 
 ManifestPath = Annotated[Path, typer.Argument(metavar="MANIFEST", help="A manifest, or a folder of sounds.")]
 
@@ -56,12 +59,12 @@ def make(
     """
     from openclap.captions.pipeline import estimate, make_captions
     from openclap.captions.stage import stages
-    from openclap.cli.options import column_config, conditions, plain_settings
+    from openclap.cli.options import column_config, conditions, option_tree, plain_settings
     from openclap.cli.output import Output
     from openclap.data.stream import ManifestStream
 
     out = Output(as_json)
-    built = stages.get(stage)(**plain_settings(settings))
+    built = stages.get(stage)(**option_tree(plain_settings(settings)))
     with out.console.status("reading the manifest"):
         clips = ManifestStream(manifest, columns=column_config(column))
         wanted = clips.condition(conditions(where))
@@ -82,6 +85,8 @@ def make(
             progress=lambda done, _: bar.update(task, completed=done),
         )
     _say_report(report, to, out)
+    if summary := getattr(built, "summary", ""):
+        out.say(summary)
     out.result({"estimate": _plain_estimate(takes), "report": report.plain(), "manifest": to})
 
 

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -102,3 +104,19 @@ def max_tokens(config: PretrainedConfig) -> int:
     if config.model_type in {"roberta", "xlm-roberta", "mpnet", "camembert", "data2vec-text"}:
         return int(most) - 1 - int(config.pad_token_id)  # their positions start after the padding id
     return int(most)
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """`transformers` without its reports and progress bars, while something is loaded that is checked afterwards."""
+    from transformers.utils import logging
+
+    verbosity, had_bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if had_bar:
+            logging.enable_progress_bar()
