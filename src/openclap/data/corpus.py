@@ -46,7 +46,7 @@ class CorpusInfo:
         splits: its splits and how many clips each has, as published.
         clips: how many clips there are; by default the sum of the splits.
         hours: of sound, as published; None if that is not said.
-        id_space: what clip ids mean elsewhere. Rows then hold `freesound_id`, or `youtube_id` and `start_s`.
+        id_space: what clip ids mean elsewhere. Rows then hold `freesound_id` or `youtube_id`, where it is known.
         overlaps: corpora that share clips with this one, by name: how.
         classes: of each column that holds classes (`labels`, and others where a corpus has several tasks), its
             vocabulary in the published order, spelled as the rows spell it; empty where it is open or too long.
@@ -125,7 +125,7 @@ class PublishedCorpus(ABC):
         labels        list of words, spelled as a person would read them ("dog bark")
         split, fold   official ones only
         start_s, duration_s   only where the clip is a part of the file
-        freesound_id / youtube_id with youtube_start_s (and youtube_end_s)   as `info.id_space` says
+        freesound_id; or youtube_id, youtube_start_s and youtube_end_s (seconds of the video)   as `info.id_space` says
     A clip is one row, with all its captions.
     """
 
@@ -201,20 +201,19 @@ class PublishedCorpus(ABC):
         return self.config.read(options, origin=f"corpus {self.info.name}")
 
     def _look(self, raw: Path, config: CorpusConfig) -> None:
-        absent = [name for name in self.needs(config) if next(raw.glob(name), None) is None]
-        if raw.exists() and not absent:
-            return
-        what = f"{raw} lacks {', '.join(absent[:_NAMED])}" if raw.exists() else f"{raw} does not exist"
-        raise DataError(f"corpus {self.info.name}: {what}. {self._how()}")
+        """Raise if there is nothing to prepare."""
+        if not raw.exists():
+            raise DataError(f"corpus {self.info.name}: {raw} does not exist. {self._how()}")
+        absent = [name for name in self.needs(config) if next(raw.glob(name), None) is None] if raw.is_dir() else []
+        if absent:
+            lacks = "is empty" if absent == ["*"] else f"lacks {', '.join(absent[:_NAMED])}"
+            raise DataError(f"corpus {self.info.name}: {raw} {lacks}. {self._how()}")
 
     def _how(self) -> str:
         """What a user can do to have its files."""
+        what = "its tables" if self.info.access == "by-hand" else "it"
         can = self.info.files or self.info.access == "hub"
-        steps = (
-            [f"Get {'it' if self.info.access != 'by-hand' else 'its tables'} with: openclap data get {self.info.name}."]
-            if can
-            else []
-        )
+        steps = [f"Get {what} with: openclap data get {self.info.name}."] if can else []
         see = f"See {self.info.url}" if self.info.url else ""
         return " ".join(filter(None, [*steps, self.info.instructions, see]))
 

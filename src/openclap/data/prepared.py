@@ -14,6 +14,7 @@ from typing import IO, Any
 import numpy as np
 
 from openclap.atomic import file_written_whole
+from openclap.audio.members import file_behind, member_of
 from openclap.data.manifest import Manifest, read_manifest
 from openclap.errors import ConfigError, DataError
 
@@ -107,7 +108,7 @@ def _write_rows(
         written["id"] = str(written["id"])
         written.setdefault("source", corpus)
         kept = {name: value for name, value in written.items() if value is not None}
-        file.write(json.dumps(kept, ensure_ascii=False, allow_nan=False) + "\n")
+        file.write(json.dumps(kept, ensure_ascii=False, default=str) + "\n")
         splits[str(row.get("split") or "")] += 1
         ids.append(hash(written["id"]))
     prepared = Prepared(out / MANIFEST, len(ids), dict(splits), missing, tuple(named))
@@ -116,8 +117,9 @@ def _write_rows(
 
 # Strings and not Paths in these two: they run two million times, and Paths would take a minute.
 def is_file(folder: str, path: str) -> bool:
-    """Whether `path`, from `folder` or absolute, is a file."""
-    return os.path.isfile(os.path.join(folder, path))  # noqa: PTH113, PTH118
+    """Whether `path`, from `folder` or absolute, is a file, or the archive of a member is."""
+    path = os.path.join(folder, path)  # noqa: PTH118
+    return os.path.isfile(path) or (member_of(path) is not None and file_behind(Path(path)).is_file())  # noqa: PTH113
 
 
 def _from(out: Path, there: str, audio: str) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from openclap.errors import ManifestError
+
+_READ_CHARACTERS = 1 << 20
 
 
 def table_rows(
@@ -19,6 +22,7 @@ def table_rows(
     delimiter: str = ",",
     encoding: str = "utf-8-sig",
     skip_spaces: bool = False,
+    comment: str | None = None,
 ) -> Iterator[dict[str, str]]:
     """The rows of a CSV or TSV file by the names of their columns; blank lines are passed over.
 
@@ -29,13 +33,15 @@ def table_rows(
         delimiter: between the cells.
         encoding: of the text; a byte order mark is no part of the first name.
         skip_spaces: white space after a delimiter is no part of a cell.
+        comment: what lines begin with that are passed over.
 
     Raises:
         ManifestError: if the file cannot be read, lacks a column, or has a row of another length; `.line` is given.
     """
     try:
         with path.open(encoding=encoding, newline="") as file:
-            reader = csv.reader(file, delimiter=delimiter, skipinitialspace=skip_spaces)
+            lines = (line for line in file if comment is None or not line.startswith(comment))
+            reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=skip_spaces)
             names = list(header) if header is not None else [name.strip() for name in next(reader, [])]
             if absent := [name for name in columns if name not in names]:
                 have = f"it has {', '.join(names) or 'nothing'}"
@@ -62,4 +68,43 @@ def load_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:  # JSON and UTF-8 errors are ValueErrors
+        raise ManifestError(path, f"cannot be read as JSON ({error})") from error
+
+
+def json_rows(path: Path, key: str | None = None) -> Iterator[Any]:
+    """The items of a JSON file's list, one at a time: the file may be larger than the memory.
+
+    Args:
+        path: the file: a list, or an object that has it.
+        key: the list's name in the object; no object before it may have the same key.
+
+    Raises:
+        ManifestError: if the file cannot be read, or has no such list.
+    """
+    decoder, end = json.JSONDecoder(), re.compile(r"[\s,]*")
+    start = re.compile(rf'\s*(?:\{{.*?"{re.escape(key)}"\s*:\s*)?\[' if key else r"\s*\[", re.DOTALL)
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(_READ_CHARACTERS)
+            opening = start.match(text)
+            if opening is None:
+                raise ManifestError(path, f"has no list {key or ''}".rstrip() + ": is it the published file?")
+            place = opening.end()
+            while True:
+                gap = end.match(text, place)
+                place = gap.end() if gap else place
+                try:
+                    if text[place : place + 1] == "]":
+                        return
+                    item, place = decoder.raw_decode(text, place)
+                except ValueError:
+                    more = file.read(_READ_CHARACTERS)
+                    if not more:
+                        raise
+                    text, place = text[place:] + more, 0
+                    continue
+                yield item
+    except (OSError, ValueError, RecursionError) as error:
+        if isinstance(error, ManifestError):
+            raise
         raise ManifestError(path, f"cannot be read as JSON ({error})") from error

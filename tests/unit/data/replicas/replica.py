@@ -22,7 +22,7 @@ class Expected:
     Attributes:
         splits: clips a split; "" for those of none.
         clips: by id, what a clip must say: names of Example's fields, and of anything in its `extra`.
-        missing: clips that the tables list and whose sound the replica leaves out: at least one, where tables list clips.
+        missing: clips whose sound the replica leaves out: at least one, where tables list clips.
         options: of `prepare`, where it needs some.
     """
 
