@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -78,6 +79,25 @@ def column_config(columns: list[str] | None) -> ColumnConfig | None:
         found.setdefault(field, []).append(name)
     values = {field: names[0] if len(names) == 1 else names for field, names in found.items()}
     return ColumnConfig.read(values, origin="--column")
+
+
+def option_tree(settings: Mapping[str, object]) -> dict[str, Any]:
+    """Options with groups of options inside, of dotted keys: `gates.kept` is `kept` in `gates`.
+
+    Raises:
+        typer.BadParameter: if a group is a value, too.
+    """
+    tree: dict[str, Any] = {}
+    for path, value in settings.items():
+        *groups, last = path.split(".")
+        place = tree
+        for group in groups:
+            inner = place.setdefault(group, {})
+            if not isinstance(inner, dict):
+                raise typer.BadParameter(f"{path}: {group!r} is a value, not a group of settings", param_hint="--set")
+            place = inner
+        place[last] = value
+    return tree
 
 
 def plain_settings(settings: list[str] | None) -> dict[str, object]:

@@ -179,12 +179,12 @@ class WritingConfig(Config):
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], *, origin: str) -> Self:
-        """A config of options as `--set` gives them: `server.base_url` may be a key, or `base_url` within `server`.
+        """A config of a stage's options.
 
         Raises:
             ConfigError: for a wrong option; never shows a value that may be a key.
         """
-        config = cls.read(_nested(options), origin=origin)
+        config = cls.read(options, origin=origin)
         check_secrets(config.server)
         return config
 
@@ -204,14 +204,3 @@ def check_secrets(server: ServerConfig) -> None:
         raise ConfigError("server.base_url must hold no user, password or query: the key goes into the environment")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigError(f"server.base_url is like http://127.0.0.1:8000/v1, but got {server.base_url!r}")
-
-
-def _nested(options: Mapping[str, Any]) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
-    for name, value in options.items():
-        *groups, last = name.split(".")
-        place = tree
-        for group in groups:
-            place = place.setdefault(group, {})
-        place[last] = {**place.get(last, {}), **value} if isinstance(value, Mapping) else value
-    return tree

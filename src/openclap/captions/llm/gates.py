@@ -20,6 +20,12 @@ def check_form(text: str) -> str | None:
     return "talks about the task" if _TASK.search(text) else None
 
 
+def check_varied(text: str) -> str | None:
+    """Whether most words come once: a model that has lost itself says the same over and over."""
+    words = words_of(text.lower())
+    return "repeats itself" if len(words) >= 4 and len(set(words)) <= 0.4 * len(words) else None
+
+
 def check_length(text: str, fewest: int, most: int) -> str | None:
     """Whether it has so many words."""
     count = len(words_of(text))
@@ -104,6 +110,7 @@ class Gates:
         config = self._config
         reason = (
             check_form(text)
+            or check_varied(text)
             or check_length(text, config.min_words, config.max_words)
             or check_language(text, config.language)
             or check_new(text, others)
@@ -124,7 +131,7 @@ class Gates:
 
 _MARKUP = re.compile(r"[{}<>|\\`*#\[\]^~]|https?:|www\.|__|\n|\.(?:wav|mp3|ogg|flac|aiff?)\b", re.IGNORECASE)
 _TASK = re.compile(
-    r"\b(as an ai|language model|i cannot|i can't|i'm sorry|i am sorry|i apologi[sz]e|sure[,!]|here (?:is|are)|json|"
+    r"\bsure[,!]|\b(as an ai|language model|i cannot|i can't|i'm sorry|i am sorry|i apologi[sz]e|here (?:is|are)|json|"
     r"instructions?|system prompt|previous prompt|the (?:captions?|labels?|prompt|detector|tagger|metadata)|"
     r"scores? of|confidence)\b",
     re.IGNORECASE,

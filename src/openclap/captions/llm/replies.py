@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -71,7 +72,8 @@ def read_captions(reply: Reply) -> list[str]:
     if reply.finish in {"refused", "content_filter"}:
         raise ValueError("refused by the model")
     text = _THOUGHT.sub("", reply.text)
-    for start in (match.start() for match in re.finditer(r"\{", text)):
+    starts = (match.start() for match in re.finditer(r"\{", text))
+    for start in islice(starts, _MOST_STARTS):
         try:
             values, _ = json.JSONDecoder().raw_decode(text, start)
             return [" ".join(caption.split()) for caption in Captions.model_validate(values).captions]
@@ -91,4 +93,6 @@ def is_final(reply: Reply, asks: int) -> bool:
     return True
 
 
+# Braces that are tried as the beginning: a reply of nothing but braces must not cost seconds.
+_MOST_STARTS = 64
 _THOUGHT = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)

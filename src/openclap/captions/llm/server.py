@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import weakref
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -67,6 +68,7 @@ class Server:
         self._client = self._openai.OpenAI(
             base_url=config.base_url, api_key=key or "none", timeout=config.timeout_s, max_retries=0
         )
+        weakref.finalize(self, self._client.close)
 
     def send(self, body: Mapping[str, Any], name: str) -> Reply:
         """The reply to one request.
@@ -98,10 +100,6 @@ class Server:
         except (ValueError, RecursionError) as error:
             raise MayPassError(self._clean(f"the reply cannot be read: {error}"), maybe_paid=True) from None
         return replace(reply, seconds=time.monotonic() - began)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
 
     def _broken(self, what: str, error: Exception) -> MayPassError:
         cause = error.__cause__ or error
