@@ -27,7 +27,7 @@ from openclap.errors import AudioDecodeError, AudioNotFoundError
 
 _MARK = ".tar::"
 _MEMBER = re.compile(r"(?P<archive>.*?\.tar)::(?:(?P<offset>\d+)\+(?P<size>\d+)/)?(?P<name>.+)", re.DOTALL)
-_NAME_BYTES = 100  # of a name that is longer, the header before the content holds only the beginning
+_NAME_BYTES = 100  # a longer name, or one beyond ASCII, may stand elsewhere than in the header before the content
 _READ_BYTES = 1 << 16
 
 
@@ -209,8 +209,8 @@ def _check_header(file: io.FileIO, inside: str, offset: int, size: int, name: st
         info = tarfile.TarInfo.frombuf(file.read(tarfile.BLOCKSIZE), "utf-8", "surrogateescape")
     except _BROKEN:
         info = None
-    long = len(os.fsencode(inside)) >= _NAME_BYTES
-    same = info is not None and info.size == size and (long or _inside(info.name) == inside)
+    elsewhere = not inside.isascii() or len(inside) >= _NAME_BYTES
+    same = info is not None and info.size == size and (elsewhere or _inside(info.name) == inside)
     if not same or file.seek(0, io.SEEK_END) < offset + size:
         reason = "is not at this place of the archive, which has changed: read the archive's manifest again"
         raise AudioDecodeError(name, reason)
