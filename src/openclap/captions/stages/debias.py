@@ -7,6 +7,7 @@ from typing import Any
 
 from openclap.captions.debias.rewrite import Rule, debias, gendered_words
 from openclap.captions.stage import Estimate, Made, stages
+from openclap.captions.texts import texts_in_use
 from openclap.config import Config
 from openclap.data.example import Example, MadeCaption
 
@@ -44,7 +45,7 @@ class DebiasStage:
 
     def estimate(self, examples: Sequence[Example]) -> Estimate:
         """Clips of which a caption says a sex."""
-        return Estimate(clips=sum(any(map(gendered_words, _texts(example))) for example in examples))
+        return Estimate(clips=sum(any(map(gendered_words, texts_in_use(example))) for example in examples))
 
     def make(self, examples: Sequence[Example]) -> list[Made]:
         """One caption in place of each that says a sex."""
@@ -52,21 +53,13 @@ class DebiasStage:
 
     def _captions(self, example: Example) -> list[MadeCaption]:
         captions = []
-        for text, maker in _texts(example).items():
+        for text, maker in texts_in_use(example).items():
             made = debias(text, self._config.rule).text
             if made != text:
                 counts = {"before": dict(gendered_words(text)), "after": dict(gendered_words(made))}
                 details = {"of_maker": maker, "counts": counts}
                 captions.append(MadeCaption(made, self.name, of=(text,), replaces=True, details=details))
         return captions
-
-
-def _texts(example: Example) -> dict[str, str | None]:
-    """Captions in use -> the stages that made them, None for those that people wrote."""
-    makers: dict[str, str | None] = dict.fromkeys(example.captions)
-    for caption in example.made:
-        makers.setdefault(caption.text, caption.maker)
-    return {text: maker for text, maker in makers.items() if text not in example.replaced}
 
 
 @stages.register("debias")
