@@ -46,6 +46,10 @@ class BeijingOpera(PublishedCorpus):
         ),
         clips=236,
         id_space="freesound",
+        overlaps={
+            "wavcaps": "its FreeSound part may hold the same recordings",
+            "laion-630k": "its Freesound part may hold the same recordings",
+        },
         classes={"labels": tuple(INSTRUMENTS), "english": tuple(INSTRUMENTS.values())},
         citation="M. Tian et al., A study of instrument-wise onset detection in Beijing opera percussion ensembles, "
         "ICASSP 2014",

@@ -64,6 +64,11 @@ class Dcase17Task4(PublishedCorpus):
         splits={"train": 51172, "test": 488, "evaluation": 1103},
         hours=143.0,
         id_space="youtube",
+        overlaps={
+            "audioset": "its clips are clips of AudioSet",
+            "audiocaps": "both are of clips of AudioSet, some of them the same",
+            "wavcaps": "both are of clips of AudioSet, some of them the same",
+        },
         classes={"labels": CLASSES},
         citation="A. Mesaros et al., DCASE 2017 Challenge Setup: Tasks, Datasets and Baseline System, DCASE 2017",
     )

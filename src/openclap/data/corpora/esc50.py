@@ -43,6 +43,10 @@ ARCHIVE = RemoteFile(
 
 OVERLAPS = {
     "urbansound8k": "both cut from Freesound recordings, some of them the same",
+    "fsd50k": "399 clips come from recordings that FSD50K has too, as LAION counted",
+    "clotho": "94 clips come from recordings that Clotho has too, as LAION counted",
+    "wavcaps": "its FreeSound part holds the same recordings; blacklist ub8k_esc50_vggsound leaves them out",
+    "laion-630k": "Freesound (full) holds the same recordings; Freesound (no overlap) does not",
 }
 
 _CITATION = "K. J. Piczak, ESC: Dataset for Environmental Sound Classification, ACM Multimedia 2015"

@@ -49,6 +49,10 @@ class Mridangam(PublishedCorpus):
         clips=6977,
         hours=0.68,
         id_space="freesound",
+        overlaps={
+            "wavcaps": "its FreeSound part may hold the same recordings",
+            "laion-630k": "its Freesound part may hold the same recordings",
+        },
         classes={"labels": STROKES, "tonic": tuple(TONICS.values())},
         citation="A. Anantapadmanabhan, A. Bellur, H. A. Murthy, Modal analysis and transcription of strokes of the "
         "mridangam using non-negative matrix factorization, ICASSP 2013",

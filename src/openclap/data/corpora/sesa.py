@@ -31,6 +31,10 @@ class Sesa(PublishedCorpus):
         access="download",
         files=(RemoteFile("SESA.zip", "https://zenodo.org/records/3519845/files/SESA.zip", unpack="zip"),),
         splits={"train": 480, "test": 105},
+        overlaps={
+            "wavcaps": "both are of Freesound; SESA does not say which recordings it has, so only sound can tell",
+            "laion-630k": "both are of Freesound; SESA does not say which recordings it has, so only sound can tell",
+        },
         classes={"labels": CLASSES},
         citation="T. Spadini, Sound Events for Surveillance Applications, Zenodo 2019",
     )

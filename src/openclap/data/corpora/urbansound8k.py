@@ -53,6 +53,10 @@ class UrbanSound8K(PublishedCorpus):
         id_space="freesound",
         overlaps={
             "esc50": "both cut from Freesound recordings, some of them the same",
+            "fsd50k": "both are of Freesound recordings, some of them the same",
+            "clotho": "both are of Freesound recordings, some of them the same",
+            "wavcaps": "its FreeSound part holds the same recordings; blacklist ub8k_esc50_vggsound leaves them out",
+            "laion-630k": "Freesound (full) holds the same recordings; Freesound (no overlap) does not",
         },
         classes={"labels": tuple(readable(name) for name in CLASSES)},
         citation="J. Salamon, C. Jacoby, J. P. Bello, A Dataset and Taxonomy for Urban Sound Research, ACM MM 2014",
