@@ -2,7 +2,7 @@
 
 Muon makes the step of a matrix orthogonal, so that it learns in all directions alike; few steps then go further. It is
 torch's own (`torch.optim.Muon`; Keller Jordan, "Muon", 2024), with steps scaled to the size of AdamW's ("Muon is
-Scalable for LLM Training", arXiv 2502.16982, section 2.2), so that one learning rate serves both.
+Scalable for LLM Training", arXiv 2502.16982, section 2.2).
 """
 
 from __future__ import annotations

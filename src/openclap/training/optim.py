@@ -73,6 +73,7 @@ class OptimConfig(Config):
             batches.
         eps: added to the root of the second moment.
         momentum: Muon's.
+        muon_lr_factor: learning rate of Muon's matrices as a share of `lr`, on top of their encoder's own factor.
         max_grad_norm: gradients are scaled to have at most this norm over all parameters; None clips nothing.
         audio_encoder: how the audio encoder learns.
         text_encoder: how the text encoder learns.
@@ -85,6 +86,7 @@ class OptimConfig(Config):
     beta2: float = Field(default=0.98, ge=0, lt=1)
     eps: float = Field(default=1e-8, gt=0)
     momentum: float = Field(default=0.95, ge=0, lt=1)
+    muon_lr_factor: float = Field(default=1.0, gt=0)
     max_grad_norm: float | None = Field(default=1.0, gt=0)
     audio_encoder: EncoderOptimConfig = EncoderOptimConfig()
     text_encoder: EncoderOptimConfig = EncoderOptimConfig()
@@ -125,7 +127,7 @@ def parameter_groups(model: Clap, config: OptimConfig) -> list[dict[str, Any]]:
         decays = _decays(name, parameter)
         label = part if decays else f"{part}, no decay"
         if config.name == "muon" and part in _ENCODERS and _is_inner_matrix(name, parameter):
-            label = f"{part}{_MATRICES}"
+            label, factor = f"{part}{_MATRICES}", factor * config.muon_lr_factor
         group = groups.setdefault(
             label,
             {

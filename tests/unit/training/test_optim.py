@@ -115,6 +115,16 @@ def test_muon_takes_the_encoders_matrices_and_adamw_all_else(model):
     assert all(dict(model.named_parameters())[name].ndim == 2 for name in by_muon)
 
 
+def test_muons_matrices_have_a_learning_rate_of_their_own(model):
+    config = OptimConfig(name="muon", lr=1e-2, muon_lr_factor=5.0, text_encoder=EncoderOptimConfig(lr_factor=0.1))
+    optimizer = build_optimizer(model, config)
+    set_rate(optimizer, config, 0.5)
+    rates = {group["name"]: group["lr"] for group in optimizer.param_groups}
+    assert rates["audio_encoder, matrices"] == pytest.approx(2.5e-2)
+    assert rates["text_encoder, matrices"] == pytest.approx(2.5e-3)
+    assert rates["audio_encoder"] == pytest.approx(5e-3)
+
+
 def test_muon_moves_a_matrix_in_all_its_directions_and_as_far_as_adamw_would():
     torch.manual_seed(0)
     matrix = torch.nn.Parameter(torch.zeros(64, 32))
