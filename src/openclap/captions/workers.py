@@ -5,6 +5,7 @@ Results go into the journal as soon as they are there, whichever comes first and
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -49,9 +50,10 @@ class Workers:
     def __init__(self, stage: Stage, journal: Journal) -> None:
         self._stage, self._journal = stage, journal
         self._pool = ThreadPoolExecutor(stage.concurrency, "captions") if stage.concurrency > 1 else None
+        self._writing = threading.Lock()
         self._slots: deque[Slot] = deque()
         self._batch: list[Slot] = []
-        self._flying: dict[Future[list[Made]], list[Slot]] = {}
+        self._flying: set[Future[None]] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -60,12 +62,8 @@ class Workers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """What has been begun is awaited and kept, for it may have been paid; what has not is left."""
-        if self._pool is None:
-            return
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        for future, slots in self._flying.items():
-            if not future.cancelled() and future.exception() is None:
-                self._keep(slots, future.result())
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
 
     def take(self, slot: Slot) -> Iterator[Slot]:
         """Add a clip; gives those at the head of the order that are ready."""
@@ -76,8 +74,8 @@ class Workers:
         if len(self._batch) == self._stage.batch_size or (self._batch and len(self._slots) >= _MOST_SLOTS):
             self._start()
         yield from self._ready()
-        while len(self._slots) >= 2 * _MOST_SLOTS or len(self._flying) >= _AHEAD * self._stage.concurrency:
-            self._collect()
+        while self._flying and (len(self._slots) >= 2 * _MOST_SLOTS or self._are_enough()):
+            self._wait()
             yield from self._ready()
 
     def rest(self) -> Iterator[Slot]:
@@ -86,38 +84,36 @@ class Workers:
             self._start()
         yield from self._ready()
         while self._flying:
-            self._collect()
+            self._wait()
             yield from self._ready()
 
     def _ready(self) -> Iterator[Slot]:
         while self._slots and not self._slots[0].waits:
             yield self._slots.popleft()
 
+    def _are_enough(self) -> bool:
+        return len(self._flying) >= _AHEAD * self._stage.concurrency
+
     def _start(self) -> None:
         batch, self._batch = self._batch, []
-        examples = [slot.example for slot in batch]
         if self._pool is None:
-            self._keep(batch, self._stage.make(examples))
+            self._work(batch)
         else:
-            self._flying[self._pool.submit(self._stage.make, examples)] = batch
+            self._flying.add(self._pool.submit(self._work, batch))
 
-    def _collect(self) -> None:
-        """Wait until some batch is done, and keep all that are."""
-        done, _ = wait(self._flying, return_when=FIRST_COMPLETED)
-        kept = [(self._flying.pop(future), future) for future in done]
-        failed = None
-        for slots, future in kept:
-            if (error := future.exception()) is None:
-                self._keep(slots, future.result())
-            else:
-                failed = failed or error
-        if failed is not None:
-            raise failed
+    def _wait(self) -> None:
+        """Wait until some batch is done, and raise what went wrong in it."""
+        done, self._flying = wait(self._flying, return_when=FIRST_COMPLETED)
+        for future in done:
+            future.result()
 
-    def _keep(self, slots: list[Slot], results: list[Made]) -> None:
+    def _work(self, slots: list[Slot]) -> None:
+        results = self._stage.make([slot.example for slot in slots])
         if len(results) != len(slots):
             counts = f"{len(results)} results for {len(slots)} clips"
             raise CaptionError(f"caption stage {self._stage.name!r} gave {counts}, but takes one each: mend the stage")
+        entries = [Entry(slot.key, slot.example.id, made) for slot, made in zip(slots, results, strict=True)]
+        with self._writing:
+            self._journal.add(entries)
         for slot, made in zip(slots, results, strict=True):
             slot.made = made
-        self._journal.add(Entry(slot.key, slot.example.id, made) for slot, made in zip(slots, results, strict=True))
