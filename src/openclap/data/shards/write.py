@@ -137,10 +137,9 @@ def _row(example: Example, member: Member, seconds: float, root: Path) -> dict[s
 
 
 def _sidecar(example: Example, row: dict[str, Any]) -> dict[str, Any]:
-    """What stands beside the sound in the archive: first what LAION-CLAP's loader reads."""
-    said = {name: value for name, value in row.items() if name != "audio"}
-    text = list(all_captions(example)) if example.has_text else []
-    return {"text": text, "tag": list(example.labels)} | said
+    """What stands beside the sound in the archive: what LAION-CLAP's loader reads, and the row."""
+    theirs = {"text": list(all_captions(example)) if example.has_text else [], "tag": list(example.labels)}
+    return theirs | {name: value for name, value in row.items() if name != "audio" and name not in theirs}
 
 
 def _from_root(example: Example, root: Path) -> str:
