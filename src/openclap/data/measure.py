@@ -12,6 +12,7 @@ import numpy as np
 from openclap.audio.decode import audio_info, decode
 from openclap.data.example import Example
 from openclap.errors import AudioError
+from openclap.types import Waveform
 
 _CLIPPED_AT = 0.999
 
@@ -43,6 +44,25 @@ class ClipFacts:
     content: str = ""
 
 
+class ContentHash:
+    """SHA-256 of a sound's decoded mono samples and their rate, taken block by block."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._begun = False
+
+    def add(self, block: Waveform) -> None:
+        """Go on with the next samples."""
+        if not self._begun:
+            self._digest.update(f"{block.sample_rate_hz}:".encode())
+            self._begun = True
+        self._digest.update(np.ascontiguousarray(block.samples).data)
+
+    def hex(self) -> str:
+        """The hash of all so far."""
+        return self._digest.hexdigest()
+
+
 def measure_clip(example: Example) -> ClipFacts:
     """The facts of one clip; what cannot be read is told, not raised."""
     try:
@@ -51,8 +71,8 @@ def measure_clip(example: Example) -> ClipFacts:
     except AudioError as error:
         return ClipFacts(error=type(error).__name__, reason=error.reason)
     magnitude = np.abs(waveform.samples)
-    digest = hashlib.sha256(f"{waveform.sample_rate_hz}:".encode())
-    digest.update(np.ascontiguousarray(waveform.samples).data)
+    content = ContentHash()
+    content.add(waveform)
     return ClipFacts(
         sample_rate_hz=info.sample_rate_hz,
         channels=info.channels,
@@ -60,7 +80,7 @@ def measure_clip(example: Example) -> ClipFacts:
         duration_s=waveform.duration_s,
         peak=float(magnitude.max()),
         clipped=float(np.mean(magnitude >= _CLIPPED_AT)),
-        content=digest.hexdigest(),
+        content=content.hex(),
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ from jaxtyping import Float32
 from openclap.atomic import file_written_whole
 from openclap.errors import ConfigError, DataError, IdentityError
 from openclap.optional import require
+
+T = TypeVar("T")
 
 _IDENTITY = b"openclap.identity"  # in a Parquet file's metadata
 
@@ -66,6 +68,24 @@ def read_vectors(*paths: str | Path) -> Vectors:
             raise DataError(f"{path} has columns {sorted(other.columns)}, but {paths[0]} has {sorted(first.columns)}")
     columns = {name: np.concatenate([part.columns[name] for part in found]) for name in first.columns}
     return Vectors(np.concatenate([part.vectors for part in found]), first.identity, columns)
+
+
+def iterate_vectors(path: str | Path, rows: int = 65_536) -> Iterator[Vectors]:
+    """What is in one file, in blocks: of a .parquet file `rows` at a time are in memory, an .npz file is read whole.
+
+    Raises:
+        DataError: if the file is missing, broken, or holds no vectors of openclap.
+    """
+    path = Path(path)
+    if path.suffix != ".parquet":
+        yield _read(path)
+        return
+    identity = _checked(path, _parquet_identity)
+    parquet = require("pyarrow.parquet", extra="train", purpose="reading Parquet")
+    arrow = require("pyarrow", extra="train", purpose="reading Parquet")
+    with parquet.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=rows):
+            yield _vectors(arrow.Table.from_batches([batch]), identity)
 
 
 class VectorFile(Protocol):
@@ -175,13 +195,17 @@ def holds_vectors(path: Path) -> bool:
 
 
 def _read(path: Path) -> Vectors:
+    return _checked(path, _read_parquet if path.suffix == ".parquet" else _read_npz)
+
+
+def _checked(path: Path, read: Callable[[Path], T]) -> T:
+    """What `read` makes of a file; that it is no file of vectors is a `DataError`."""
     if not path.is_file():
         raise DataError(f"{path}: there is no such file of vectors")
     try:
-        found = _read_parquet(path) if path.suffix == ".parquet" else _read_npz(path)
+        return read(path)
     except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: is no file of vectors as `openclap embed` writes them ({error})") from error
-    return found
 
 
 def _read_npz(path: Path) -> Vectors:
@@ -192,8 +216,15 @@ def _read_npz(path: Path) -> Vectors:
 
 def _read_parquet(path: Path) -> Vectors:
     parquet = require("pyarrow.parquet", extra="train", purpose="reading Parquet")
-    table = parquet.read_table(path)
-    identity = parquet.read_metadata(path).metadata[_IDENTITY].decode()
+    return _vectors(parquet.read_table(path), _parquet_identity(path))
+
+
+def _parquet_identity(path: Path) -> str:
+    parquet = require("pyarrow.parquet", extra="train", purpose="reading Parquet")
+    return str((parquet.read_metadata(path).metadata or {})[_IDENTITY].decode())
+
+
+def _vectors(table: Any, identity: str) -> Vectors:
     if not table.num_rows:
         return Vectors(np.zeros((0, 0), np.float32), identity, {})
     flat = table["vector"].combine_chunks().flatten().to_numpy()
