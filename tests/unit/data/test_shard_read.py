@@ -23,7 +23,7 @@ from openclap.data.content import content_numbers
 from openclap.data.example import Example, MadeCaption, NegativeCaption
 from openclap.data.manifest import Manifest, read_manifest, write_manifest
 from openclap.data.shards.encode import ShardConfig
-from openclap.data.shards.index import index_beside, index_in_cache, read_head
+from openclap.data.shards.index import index_beside, index_in_cache, read_head, write_index
 from openclap.data.shards.job import write_shards
 from openclap.data.stream import ManifestStream
 from openclap.errors import DataError, ManifestError
@@ -199,7 +199,12 @@ class TestArchivesOfOthers:
         assert np.array_equal(decode(first.audio).samples, decode(wave(1)).samples)
 
     def test_texts_may_be_lines_and_come_in_any_order(self, tmp_path: Path, wave: Callable[[int], bytes]) -> None:
-        files = {"a/1.txt": "one\ntwo\n", "a/2.flac": wave(2), "a/1.x.wav": wave(1), "a/2.json": '{"caption": "three"}'}
+        files: dict[str, bytes | str] = {
+            "a/1.txt": "one\ntwo\n",
+            "a/2.flac": wave(2),
+            "a/1.x.wav": wave(1),
+            "a/2.json": '{"caption": "three"}',
+        }
         read = read_manifest(pack(tmp_path / "x.tar", files))
         assert [(e.audio.name, e.captions) for e in read] == [("2.flac", ("three",)), ("1.x.wav", ("one", "two"))]
 
@@ -228,8 +233,6 @@ class TestArchivesOfOthers:
     ) -> None:
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
         archive = pack(tmp_path / "theirs" / "x.tar", {"1.wav": wave(1), "1.txt": "one"})
-        from openclap.data.shards import read as reading
-
         writes = []
 
         def refuse(index: Path, *rest: Any) -> None:
@@ -238,8 +241,7 @@ class TestArchivesOfOthers:
                 raise PermissionError(13, "may not be written")
             write_index(index, *rest)
 
-        write_index = reading.write_index
-        monkeypatch.setattr(reading, "write_index", refuse)
+        monkeypatch.setattr("openclap.data.shards.read.write_index", refuse)
         assert [e.captions for e in read_manifest(archive.parent)] == [("one",)]
         assert [e.captions for e in read_manifest(archive.parent)] == [("one",)]
         assert writes == [index_beside(archive), index_in_cache(archive)]
