@@ -128,6 +128,7 @@ class _Quiet(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet: two would wait 40 ms for each other
     owner: ChatServer
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
