@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 
 @dataclass(frozen=True, order=True)
@@ -30,7 +31,6 @@ class Words:
         words: as written: letters with the apostrophes in and after them ("dog's", "ladies'"), or digits.
         lower: the same in lower case, with plain apostrophes.
         gaps: what stands before each word, and last what stands after all of them: one more than there are words.
-        title_case: whether most words have capitals, so that one says nothing.
     """
 
     def __init__(self, text: str) -> None:
@@ -40,8 +40,15 @@ class Words:
         self.words = tuple(match[0] for match in found)
         self.lower = tuple(word.lower().replace("’", "'") for word in self.words)
         self.gaps = tuple(text[edges[i] : edges[i + 1]] for i in range(0, len(edges), 2))
-        self.title_case = _is_title_case(self.words)
-        self._quoted = _quoted(self.gaps)
+
+    @cached_property
+    def title_case(self) -> bool:
+        """Whether most words have capitals, so that one says nothing."""
+        return _is_title_case(self.words)
+
+    @cached_property
+    def _quoted(self) -> list[bool]:
+        return _quoted(self.gaps)
 
     def __len__(self) -> int:
         return len(self.words)
@@ -98,6 +105,12 @@ class Words:
             return True
         following = index + 1
         return self.joined(index, following) and self.words[following][0].isupper() and self.words[following] != "I"
+
+
+@lru_cache(maxsize=4096)
+def words_of(text: str) -> Words:
+    """The words of a text, kept for the next time it is asked for: captions of a clip are held against each other."""
+    return Words(text)
 
 
 def article(word: str) -> str:

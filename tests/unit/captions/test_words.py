@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from openclap.captions.verbs import SINGULAR_VERBS, VERBS, is_adverb, plural_form, singular_form
+from openclap.captions.verbs import SINGULAR_VERBS, VERBS, is_adverb, participle, plural_form, singular_form
 from openclap.captions.words import Edit, Words, article
 
 TEXT = 'A dog,  barks -- "oh no" says it; the e-mail.wav of Ann’s'
@@ -48,7 +48,8 @@ def test_the_article_goes_by_sound(word: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("singular", "plural"),
     [("speaks", "speak"), ("flies", "fly"), ("dies", "die"), ("watches", "watch"), ("buzzes", "buzz"), ("goes", "go"),
-     ("sneezes", "sneeze"), ("plays", "play"), ("is", "are"), ("has", "have"), ("doesn't", "don't"), ("passes", "pass")],
+     ("sneezes", "sneeze"), ("moos", "moo"), ("plays", "play"), ("is", "are"), ("has", "have"), ("doesn't", "don't"),
+     ("passes", "pass")],
 )  # fmt: skip
 def test_a_verb_has_a_form_for_one_and_a_form_for_many(singular: str, plural: str) -> None:
     assert plural_form(singular) == plural
@@ -56,6 +57,7 @@ def test_a_verb_has_a_form_for_one_and_a_form_for_many(singular: str, plural: st
 
 
 def test_forms_of_all_known_verbs_go_there_and_back() -> None:
+    auxiliaries = {"are", "were", "aren't", "weren't", "haven't", "don't"}
     auxiliaries = {"are", "were", "aren't", "weren't", "haven't", "don't"}
     assert {plural_form(verb) for verb in SINGULAR_VERBS} == (VERBS - {"be"}) | auxiliaries
     assert plural_form("walked") == "walked"
@@ -67,3 +69,12 @@ def test_adverbs_are_told_from_nouns_in_ly() -> None:
     assert is_adverb("again")
     assert not is_adverb("family")
     assert not is_adverb("fly")
+
+
+@pytest.mark.parametrize(
+    ("verb", "expected"),
+    [("speak", "speaking"), ("run", "running"), ("sneeze", "sneezing"), ("die", "dying"), ("squeal", "squealing"),
+     ("rev", "revving"), ("blow", "blowing"), ("begin", "beginning"), ("open", "opening"), ("coo", "cooing")],
+)  # fmt: skip
+def test_a_verb_has_a_participle(verb: str, expected: str) -> None:
+    assert participle(verb) == expected

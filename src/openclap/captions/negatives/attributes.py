@@ -22,14 +22,14 @@ from openclap.captions.negatives.lexicon import (
     UTTERANCES,
 )
 from openclap.captions.verbs import SINGULAR_VERBS, VERBS, is_adverb, participle, plural_form
-from openclap.captions.words import Edit, Words, article, word_set
+from openclap.captions.words import Edit, Words, article, word_set, words_of
 
 _BASES = {participle(verb): verb for verb in VERBS}
 
 
 def attribute_negatives(caption: str, others: Sequence[str]) -> list[str]:
     """The caption with one attribute turned into its opposite, once for each; not one that another caption names."""
-    words = Words(caption)
+    words = words_of(caption)
     said = _said(caption, *others)
     found = [
         words.edited([_replaced(words, i, opposite)])
@@ -46,9 +46,9 @@ def attribute_negatives(caption: str, others: Sequence[str]) -> list[str]:
 
 def count_negatives(caption: str, others: Sequence[str]) -> list[str]:
     """The caption with another number of sounds or of times, for each in it; not one that another caption names."""
-    words = Words(caption)
+    words = words_of(caption)
     said = _said(caption, *others)
-    texts = [Words(text) for text in (caption, *others)]
+    texts = [words_of(text) for text in (caption, *others)]
     found = [
         words.edited([Edit(i, i + 1, other)])
         for i, number in _numbers(words)
@@ -66,13 +66,13 @@ def count_negatives(caption: str, others: Sequence[str]) -> list[str]:
 
 def binding_negatives(caption: str, others: Sequence[str]) -> list[str]:
     """The caption with attributes, counts or doers of two sounds in each other's place."""
-    words = Words(caption)
+    words = words_of(caption)
     made = [*_swapped_attributes(words), *_swapped_counts(words), *_swapped_persons(words)]
     spoken = {pair for other in others for pair in _neighbours(other)} | {
-        deed for other in others for deed in _deeds(Words(other))
+        deed for other in others for deed in _deeds(words_of(other))
     }
     own = _neighbours(caption) | {(d.kind, d.deed) for d in _doers(words)}
-    return [text for text in made if not ((_neighbours(text) | _deeds(Words(text))) - own) & spoken]
+    return [text for text in made if not ((_neighbours(text) | _deeds(words_of(text))) - own) & spoken]
 
 
 @dataclass(frozen=True)
@@ -165,6 +165,8 @@ def _is_attribute(words: Words, i: int) -> bool:
     attribute, following = ATTRIBUTES.get(words.at(i)), words.at(i + 1)
     if attribute is None or (words.at(i), following) in NO_ATTRIBUTES:
         return False
+    if attribute.scale == "size" and following in PERSONS:
+        return False  # nobody hears how big a child is
     if attribute.before:
         is_near = words.gaps[i + 1].strip() in {"", "-"}
         return is_near and following in attribute.before and (words.is_plain(i) or words.gaps[i + 1] == "-")
@@ -209,7 +211,7 @@ def _said(*texts: str) -> set[str]:
 
 def _neighbours(text: str) -> set[tuple[str, str]]:
     """Attributes and numbers with the word that follows them."""
-    words = Words(text)
+    words = words_of(text)
     return {
         (words.at(i), words.at(i + 1)) for i in range(len(words)) if words.at(i) in ATTRIBUTES or words.at(i) in NUMBERS
     }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from openclap.captions.verbs import SINGULAR_VERBS, VERBS, is_adverb, participle, plural_form
-from openclap.captions.words import Edit, Words, word_set
+from openclap.captions.words import Edit, Words, word_set, words_of
 
 Form = Literal["clause", "nominal", "predicate"]
 
@@ -29,15 +30,15 @@ class Event:
     text: str
     form: Form
 
-    @property
+    @cached_property
     def content(self) -> frozenset[str]:
         """Its nouns and verbs, without their endings: what two wordings of one event have in common."""
-        return frozenset(map(_stem, set(Words(self.text).lower) - _EMPTY_WORDS))
+        return frozenset(map(_stem, set(words_of(self.text).lower) - _EMPTY_WORDS))
 
     @property
     def points_back(self) -> bool:
         """Whether it makes sense only after what stands before it: "he laughs again"."""
-        return not _BACK_REFERENCES.isdisjoint(Words(self.text).lower)
+        return not _BACK_REFERENCES.isdisjoint(words_of(self.text).lower)
 
     def refers_to(self, other: Event) -> bool:
         """Whether it speaks of "the" thing that the other one brought up."""
@@ -46,13 +47,13 @@ class Event:
     @property
     def begins_with_participle(self) -> bool:
         """Whether it has no subject of its own: "then laughing"."""
-        words = Words(self.text)
+        words = words_of(self.text)
         return self.form == "nominal" and words.at(_past_adverbs(words)) in _PARTICIPLES
 
     @property
     def verb_phrase(self) -> Event | None:
         """What follows the subject, from the verb on; None where the verb is not clear."""
-        words = Words(self.text)
+        words = words_of(self.text)
         if _SUBORDINATE.search(self.text) or {"and", "or"} & set(words.lower):
             return None
         if self.form == "nominal":
@@ -70,7 +71,7 @@ class Event:
     @property
     def as_nominal(self) -> str | None:
         """The event with a participle for its finite verb ("a dog barking"); None where the verb is not clear."""
-        words = Words(self.text)
+        words = words_of(self.text)
         verbs = [i for i, word in enumerate(words.lower) if word in SINGULAR_VERBS]
         if self.form == "nominal":
             return self.text
@@ -115,13 +116,14 @@ class Pair:
         return (self.right, self.left) if self.link.turns_round else (self.left, self.right)
 
 
-def pairs(caption: str) -> list[Pair]:
+@lru_cache(maxsize=4096)
+def pairs(caption: str) -> tuple[Pair, ...]:
     """The pairs of neighbouring events in a caption of one sentence; none where it is too knotty to be sure."""
     body_stop = len(caption.rstrip(" .!\n"))
     opening = _OPENING.match(caption)
     body_start = opening.end() if opening else 0
     if _KNOTTY.search(caption, 0, body_stop):
-        return []
+        return ()
     links = [
         Link(match.start(), match.end(), _link_word(match[0]))
         for match in _LINK.finditer(caption, body_start, body_stop)
@@ -130,7 +132,7 @@ def pairs(caption: str) -> list[Pair]:
     if any(not link.is_at_once for link in links):
         links = [link for link in links if not link.is_at_once]
     elif len(links) > 1 or opening:
-        return []
+        return ()
     edges = [body_start, *(edge for link in links for edge in (link.start, link.stop)), body_stop]
     spans = [(edges[i], edges[i + 1]) for i in range(0, len(edges), 2)]
     found = []
@@ -139,12 +141,12 @@ def pairs(caption: str) -> list[Pair]:
         right = _event(caption, *_first_item(caption, *spans[i + 1], at_once=link.is_at_once))
         if left is not None and right is not None:
             found.append(Pair(left, link, right))
-    return found
+    return tuple(found)
 
 
 def _event(caption: str, start: int, stop: int) -> Event | None:
     text = caption[start:stop]
-    words = Words(text)
+    words = words_of(text)
     if not words or words.at(0) in _NO_BEGINNING:
         return None
     return Event(start, stop, text, _form(words))
@@ -158,7 +160,7 @@ def _form(words: Words) -> Form:
         word, before = words.at(i), words.at(i - 1)
         if word in {"is", "are", "was", "were", "has", "have"}:
             return "clause"
-        if word in SINGULAR_VERBS and not (counted and i == len(words) - 1) and before not in _NO_SUBJECT:
+        if word in SINGULAR_VERBS and not counted and before not in _NO_SUBJECT:  # of "two dog barks" it is a noun
             return "clause"
         several = (before.endswith("s") and not before.endswith("ss")) or before in _PLURALS
         if word in VERBS and (several or _COORDINATED.search(" ".join(words.lower[:i]))):

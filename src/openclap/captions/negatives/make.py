@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from openclap.captions.negatives.attributes import attribute_negatives, binding_negatives, count_negatives
 from openclap.captions.negatives.order import order_negatives, overlap_negatives
-from openclap.captions.words import Words
+from openclap.captions.words import words_of
 
 KINDS: dict[str, Callable[[str, Sequence[str]], list[str]]] = {
     "order": order_negatives,
@@ -49,4 +49,4 @@ def negatives(
 
 
 def _plain(text: str) -> tuple[str, ...]:
-    return Words(text).lower
+    return words_of(text).lower

@@ -121,8 +121,7 @@ def _linked(caption: str, link: Link) -> str:
 
 def _are_told_apart(pair: Pair, known: Sequence[Pair]) -> bool:
     """Whether the two are different events, and neither of them comes up a second time in the caption."""
-    left, right = pair.left.content, pair.right.content
-    if not left or not right or left <= right or right <= left:
+    if not pair.left.content or not pair.right.content or _is_same(pair.left, pair.right):
         return False
     others = [event for other in known for event in (other.left, other.right)]
     return not any(
