@@ -8,6 +8,7 @@ room, so that a player may ask for any part again and again.
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import threading
 from collections import OrderedDict
@@ -18,6 +19,7 @@ from pathlib import Path
 import soundfile
 
 from openclap.audio.decode import AudioInfo, audio_info, decode, decode_blocks
+from openclap.audio.members import member_of, open_encoded
 from openclap.audio.resample import resample_blocks
 from openclap.types import Waveform
 
@@ -65,35 +67,32 @@ class PlayableFiles:
             AudioError: if the sound cannot be used.
         """
         info = audio_info(source)
-        if start_s == 0 and duration_s is None and _plays(info):
+        plays = start_s == 0 and duration_s is None and _plays(info)
+        if plays and member_of(source) is None:
             return PlayableFile(Path(source), _MEDIA_TYPES[info.format])
+        write = _copy if plays else _write_wav
         key = (os.fspath(source), start_s, duration_s)
         with self._lock:  # one decoder at a time: whoever listens, listens to one clip
             path = self._written.get(key)
             if path is None:
-                path = self._written[key] = self._write(source, start_s, duration_s)
+                path = self._new_path()
+                try:
+                    write(path, source, start_s, duration_s)
+                except BaseException:
+                    path.unlink(missing_ok=True)
+                    raise
+                self._written[key] = path
                 self._make_room()
             self._written.move_to_end(key)
-        return PlayableFile(path, "audio/wav")
+        return PlayableFile(path, _MEDIA_TYPES[info.format] if plays else "audio/wav")
 
     def close(self) -> None:
         """Remove what was written."""
         self._folder.cleanup()
 
-    def _write(self, source: str | os.PathLike[str], start_s: float, duration_s: float | None) -> Path:
+    def _new_path(self) -> Path:
         self._count += 1
-        path = Path(self._folder.name) / f"{self._count}.wav"
-        blocks = _blocks(source, start_s, duration_s)
-        first = next(blocks)
-        try:
-            with soundfile.SoundFile(path, "w", first.sample_rate_hz, channels=1, subtype="PCM_16") as file:
-                file.write(first.samples)
-                for block in blocks:
-                    file.write(block.samples)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
-        return path
+        return Path(self._folder.name) / str(self._count)
 
     def _make_room(self) -> None:
         """Remove the oldest; the newest stays, however large it is."""
@@ -102,6 +101,21 @@ class PlayableFiles:
             _, oldest = self._written.popitem(last=False)
             used -= oldest.stat().st_size
             oldest.unlink()
+
+
+def _copy(path: Path, source: str | os.PathLike[str], start_s: float, duration_s: float | None) -> None:  # noqa: ARG001
+    """Copy an encoded sound out of the archive that it is a member of."""
+    with open_encoded(Path(source)) as inside, path.open("wb") as outside:
+        shutil.copyfileobj(inside, outside)
+
+
+def _write_wav(path: Path, source: str | os.PathLike[str], start_s: float, duration_s: float | None) -> None:
+    blocks = _blocks(source, start_s, duration_s)
+    first = next(blocks)
+    with soundfile.SoundFile(path, "w", first.sample_rate_hz, 1, "PCM_16", format="WAV") as file:
+        file.write(first.samples)
+        for block in blocks:
+            file.write(block.samples)
 
 
 def _plays(info: AudioInfo) -> bool:

@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 from openclap.data.example import Example, MadeCaption
 from openclap.data.manifest import Manifest, read_manifest
 from openclap.serving.browse.app import browse_app
+from openclap.serving.browse.rejected import read_rejected
 from openclap.serving.browse.review import Review, review_path
 
 RATE_HZ = 16_000
@@ -77,6 +78,15 @@ def test_a_clip_says_what_is_known_of_it(client: TestClient) -> None:
     assert made["difference"] == [["same", "a"], ["removed", "man"], ["added", "person"], ["same", "hums"]]
     assert made["details"] == [["p", "nan"]]
     assert ["file", "a.wav"] in clip["facts"]
+
+
+def test_captions_that_a_stage_refused_are_told_with_the_reason(client: TestClient, folder: Path) -> None:
+    beside = folder / "manifest.jsonl.captions"
+    beside.mkdir()
+    rows = '{"clip": "a", "text": "a cat", "reason": "not heard"}\nno JSON\n{"clip": "a"}\n'
+    (beside / "llm-0a1b.rejected.jsonl").write_text(rows, encoding="utf-8")
+    assert read_rejected(folder / "manifest.jsonl") == {"a": [("llm", "a cat", "not heard")]}
+    assert client.get("api/clips/0").json()["rejected"] == []  # read when the page was opened
 
 
 def test_names_and_numbers_that_json_has_not_get_through(client: TestClient) -> None:

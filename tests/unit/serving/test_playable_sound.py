@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from openclap.audio.members import members
 from openclap.errors import AudioDecodeError, AudioNotFoundError
 from openclap.serving.sound import PlayableFiles
 
@@ -86,6 +88,16 @@ def test_room_is_made_by_what_was_asked_for_longest_ago(tmp_path: Path, ramp) ->
     assert [file.path.exists() for file in (first, second, third)] == [False, True, True]
     assert files.get(paths[0]).path.exists()
     files.close()
+
+
+def test_a_member_of_an_archive_is_taken_out_as_it_is(tmp_path: Path, ramp, files: PlayableFiles) -> None:
+    sound = write(tmp_path / "a.flac", ramp)
+    with tarfile.open(tmp_path / "0.tar", "w") as tar:
+        tar.add(sound, "a.flac")
+    member = next(members(tmp_path / "0.tar")).path
+    assert files.get(member).media_type == "audio/flac"
+    assert files.get(member).path.read_bytes() == sound.read_bytes()
+    assert soundfile.info(files.get(member, start_s=1.0).path).duration == 1.0
 
 
 def test_what_cannot_be_played_says_why_and_leaves_nothing(tmp_path: Path, files: PlayableFiles) -> None:

@@ -22,6 +22,7 @@ from openclap.serving.browse.export import ExistsError, export
 from openclap.serving.browse.filters import Filters
 from openclap.serving.browse.index import ClipIndex
 from openclap.serving.browse.lengths import Lengths
+from openclap.serving.browse.rejected import read_rejected
 from openclap.serving.browse.review import REASONS, Decision, Review
 from openclap.serving.files import SHARED, PageFiles
 from openclap.serving.guard import Guard
@@ -73,6 +74,7 @@ class _Browser:
         self._manifest, self._review = manifest, review
         self._lengths = Lengths(manifest.examples)
         self._index = ClipIndex(manifest.examples, self._lengths)
+        self._rejected = read_rejected(manifest.path)
         self._sounds = PlayableFiles()
         self._files = PageFiles({"": Path(__file__).parent / "static", "shared/": SHARED})
         self.router = APIRouter()
@@ -133,7 +135,8 @@ class _Browser:
 
     def clip(self, place: int) -> Reply:
         example = self._example(place)
-        return Reply(detail(place, example, self._review.of(example.id), self._manifest.root))
+        decision, rejected = self._review.of(example.id), self._rejected.get(example.id, ())
+        return Reply(detail(place, example, decision, root=self._manifest.root, rejected=rejected))
 
     def sound(self, place: int) -> Response:
         example = self._example(place)

@@ -12,6 +12,7 @@ from openclap.data.example import Example
 from openclap.errors import AudioError
 from openclap.serving.browse.difference import nearest_difference
 from openclap.serving.browse.index import ORIGINAL, makers
+from openclap.serving.browse.rejected import RejectedCaption
 from openclap.serving.browse.review import Among, Decision
 
 _GLANCE = 160  # characters of a caption that a line of the list has room for
@@ -36,7 +37,14 @@ def line(place: int, example: Example, seconds: float, broken: bool, decision: D
     }
 
 
-def detail(place: int, example: Example, decision: Decision, root: os.PathLike[str]) -> dict[str, Any]:
+def detail(
+    place: int,
+    example: Example,
+    decision: Decision,
+    *,
+    root: os.PathLike[str],
+    rejected: Sequence[RejectedCaption] = (),
+) -> dict[str, Any]:
     """Everything about a clip; of sound that cannot be used, the reason."""
     return {
         "place": place,
@@ -44,6 +52,7 @@ def detail(place: int, example: Example, decision: Decision, root: os.PathLike[s
         "labels": list(example.labels),
         "facts": [[name, _shown(value)] for name, value in _facts(example, root) if value is not None],
         "captions": list(_captions(example)),
+        "rejected": [caption._asdict() for caption in rejected],
         "sound": _sound(example),
         "decision": decision.plain(),
     }

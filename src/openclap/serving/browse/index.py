@@ -95,10 +95,15 @@ class ClipIndex:
         words = query.casefold().split()
         wanted = [word for word in words if not word.startswith("-") or word == "-"]
         unwanted = [word[1:] for word in words if word not in wanted]
-        fits = (
-            all(word in text for word in wanted) and not any(word in text for word in unwanted) for text in self._texts
-        )
-        return np.fromiter(fits, dtype=bool, count=len(self._texts))
+        texts = self._texts
+        found = list(range(len(texts)))
+        for word in wanted:
+            found = [place for place in found if word in texts[place]]
+        for word in unwanted:
+            found = [place for place in found if word not in texts[place]]
+        mask = np.zeros(len(texts), dtype=bool)
+        mask[found] = True
+        return mask
 
     def _flagged(self, names: Sequence[str], decisions: Mapping[str, Decision]) -> Mask:
         mask = np.zeros(len(self._texts), dtype=bool)

@@ -12,6 +12,7 @@ from openclap.audio.decode import audio_info
 from openclap.data.example import Example
 from openclap.errors import AudioError
 
+_PAUSE_S = 2e-4  # between two files: whoever waits for the page goes first
 _STATED = ("seconds", "duration", "length_s")  # columns that mostly state how long the file is
 
 
@@ -47,7 +48,7 @@ class Lengths:
 
     def _read(self) -> None:
         for clip in np.flatnonzero(np.isnan(self.seconds)).tolist():
-            if self._ended.is_set():
+            if self._ended.wait(_PAUSE_S):
                 return
             example = self._examples[clip]
             try:

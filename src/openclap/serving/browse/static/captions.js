@@ -40,6 +40,7 @@ export function captionGroups(clip, toggle) {
     .map(({ written, made }) =>
       make("div.group", {}, written ? card(written) : labelCard(clip.labels, made.length > 0), make("div.made", {}, made.map(card))),
     );
+  if (clip.rejected.length) rows.push(rejections(clip.rejected));
   if (!rows.length) return [make("p.muted", {}, clip.labels.length ? "No captions, only labels." : "Nothing is said of this clip.")];
   const anyMade = clip.captions.some((caption) => caption.among !== "captions");
   return [make("h3.columns", {}, make("span", {}, "Written"), anyMade && make("span", {}, "Made")), ...rows];
@@ -68,6 +69,14 @@ function captionCard(caption, dropped, toggle) {
     caption.details?.length > 0 && provenance(caption.details),
   );
   return card;
+}
+
+/** What a stage made and refused itself: no part of the manifest, and nothing to decide about. */
+function rejections(rejected) {
+  const lines = rejected.map(({ maker, text, reason }) =>
+    make("li", {}, make("span", { dir: "auto" }, text), " ", make("span.tag.accent", {}, maker), " ", make("span.tag", {}, reason)),
+  );
+  return make("details.rejected", {}, make("summary", {}, `${rejected.length} refused when captions were made`), make("ul", {}, lines));
 }
 
 /** The text, with the words that were put in and left out. */
