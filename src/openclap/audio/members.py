@@ -68,8 +68,9 @@ def member_of(path: str | os.PathLike[str]) -> Member | None:
 
 def file_behind(path: Path) -> Path:
     """The file on the disk that a sound's path needs: the archive of a member, any other path itself."""
-    member = member_of(path)
-    return path if member is None else member.archive
+    text = str(path)
+    end = text.find(_MARK)
+    return path if end < 0 else _as_path(text[: end + len(_MARK) - 2])
 
 
 def encoded_size(path: Path) -> int:
@@ -183,6 +184,12 @@ class _Part(io.RawIOBase):
     def close(self) -> None:
         self._file.close()
         super().close()
+
+
+@lru_cache(maxsize=64)
+def _as_path(archive: str) -> Path:
+    """One object for all members of an archive: it is asked for millions of times."""
+    return Path(archive)
 
 
 def _place(member: Member) -> tuple[int, int]:
