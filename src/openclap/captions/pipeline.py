@@ -52,6 +52,8 @@ class Report:
         captions: how many were made.
         negatives: how many were made.
         rejected: reason -> how many captions were made and are not used for it.
+        counts: name -> what -> how often: the `counts` in the details of these captions, summed (the words that say a
+            sex, before and after de-biasing).
         from_journal: clips whose result was there already, from a run before.
         seconds: how long this run took.
     """
@@ -64,6 +66,7 @@ class Report:
     captions: int = 0
     negatives: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
     from_journal: int = 0
     seconds: float = 0.0
 
@@ -74,7 +77,9 @@ class Report:
 
     def plain(self) -> dict[str, Any]:
         """This report as plain values."""
-        return asdict(self) | {"rejected": dict(self.rejected.most_common()), "unchanged": self.unchanged}
+        counts = {name: dict(counter.most_common()) for name, counter in self.counts.items()}
+        rejected = dict(self.rejected.most_common())
+        return asdict(self) | {"rejected": rejected, "counts": counts, "unchanged": self.unchanged}
 
 
 def estimate(
@@ -194,6 +199,8 @@ class _Run:
                 continue
             known.add(caption.text)
             captions.append(replace(caption, details={**caption.details, "identity": self._report.identity}))
+            for name, counts in caption.details.get("counts", {}).items():
+                self._report.counts.setdefault(name, Counter()).update(counts)
         for item in rejected:
             self._report.rejected[item.reason] += 1
             row = {"clip": example.id, "text": item.text, "reason": item.reason}

@@ -159,6 +159,11 @@ def _say_report(report: Report, to: Path, out: Output) -> None:
     if report.rejected:
         rows = [(reason, f"{count:,}") for reason, count in report.rejected.most_common()]
         out.table(("rejected because", "captions"), rows)
+    if report.counts:
+        columns = list(report.counts.values())
+        words = sorted(set().union(*columns), key=lambda word: -columns[0][word])
+        counts = [(word, *(f"{column[word]:,}" for column in columns)) for word in words]
+        out.table(("word", *report.counts), counts)
 
 
 def _plain_estimate(takes: Estimate) -> dict[str, Any]:

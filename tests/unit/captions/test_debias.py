@@ -136,6 +136,7 @@ def test_the_words_that_say_a_sex_are_counted() -> None:
         "her": 1,
         "son": 1,
     }
+    assert gendered_words("Ladies' voices as she's speaking") == {"ladies": 1, "she's": 1}
     assert not gendered_words("A person and their child")
 
 

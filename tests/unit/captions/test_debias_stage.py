@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from openclap.captions.pipeline import make_captions
 from openclap.captions.stage import stages
 from openclap.data.example import Example, MadeCaption
 from openclap.errors import ConfigError
@@ -50,3 +51,13 @@ def test_the_rule_is_part_of_the_identity() -> None:
     ]  # as theirs, it knows no names
     with pytest.raises(ConfigError, match="rule"):
         stages.get("debias")(rule="all")
+
+
+def test_the_report_of_a_run_counts_the_words_before_and_after(tmp_path: Path) -> None:
+    clips = [CLIP, Example("y", Path("y.wav"), captions=("A man and her dog", "Rain"))]
+    report = make_captions(clips, stages.get("debias")(), tmp_path / "out.jsonl")
+    assert report.counts == {
+        "before": {"man": 3, "she": 1, "boy": 1, "her": 1},
+        "after": {"man": 1},
+    }
+    assert report.plain()["counts"]["before"]["man"] == 3

@@ -58,6 +58,7 @@ ATTRIBUTE = {
     "A siren wails in the distance": ["A siren wails nearby"],
     "A dog barks several times": ["A dog barks once"],
     "A small child speaks over a loud speaker": [],
+    "Quick rapid taps": [],
     "A loud dog and a quiet cat": [],  # for "quiet" is said of the cat
 }
 COUNT = {

@@ -55,7 +55,8 @@ def debias(caption: str, rule: Rule = "full") -> Debiased:
 
 def gendered_words(caption: str) -> Counter[str]:
     """How often each word that says a sex stands in a caption, names and animals included."""
-    return Counter(word.removesuffix("'s") for word in Words(caption).lower if _is_gendered(word))
+    words = (word for word in Words(caption).lower if _is_gendered(word))
+    return Counter(word if word in PRONOUNS else word.removesuffix("'s").removesuffix("'") for word in words)
 
 
 def _is_gendered(word: str) -> bool:

@@ -167,6 +167,8 @@ def _is_attribute(words: Words, i: int) -> bool:
         return False
     if attribute.scale == "size" and following in PERSONS:
         return False  # nobody hears how big a child is
+    if any(ATTRIBUTES[word].scale == attribute.scale for word in (words.at(i - 1), following) if word in ATTRIBUTES):
+        return False  # of "quick rapid taps" both would have to turn
     if attribute.before:
         is_near = words.gaps[i + 1].strip() in {"", "-"}
         return is_near and following in attribute.before and (words.is_plain(i) or words.gaps[i + 1] == "-")

@@ -69,7 +69,16 @@ ATTRIBUTES = _attributes()
 PHRASES = {"in the distance": "nearby", "far away": "nearby", "close by": "far away", "several times": "once"}
 """Attributes of several words, and what says the opposite in their place."""
 
-NO_ATTRIBUTES = frozenset({("loud", "speaker"), ("loud", "speakers"), ("fast", "forward"), ("fast", "food")})
+NO_ATTRIBUTES = frozenset(
+    {
+        ("loud", "speaker"),
+        ("loud", "speakers"),
+        ("fast", "forward"),
+        ("fast", "food"),
+        ("rapid", "fire"),
+        ("quick", "fire"),
+    }
+)
 """Pairs of words of which the first is no attribute."""
 
 NUMBERS = ("two", "three", "four", "five")

@@ -84,8 +84,8 @@ def _swapped(pair: Pair) -> tuple[str, str] | None:
 
 def _parted(caption: str, pair: Pair) -> Iterator[str]:
     left, link, right = pair.left, pair.link, pair.right
-    if right.form != "clause" or left.form == "predicate":
-        return
+    if right.form != "clause" or left.form == "predicate" or right.text.startswith(("it ", "they ")):
+        return  # "as it rings": a part of the event before
     if link.is_at_once:
         between = ", then " if left.form == "clause" else " before "
     elif left.form == "clause" and link.word in {"then", "before", "after"} and not _AT_ONCE.search(caption):
