@@ -229,6 +229,9 @@ def test_one_listens_and_looks_by_keyboard(opened: Page) -> None:
     opened.until(lambda: abs(opened.played_s() - SECONDS / 2) < 0.1)
     opened.press("l", "+")
     assert opened.tab.locator("audio").evaluate("audio => [audio.loop, audio.playbackRate]") == [True, 1.5]
+    opened.tab.get_by_label("Speed").focus()
+    opened.press("j")  # not taken by the list of speeds
+    opened.shows("aiff")
 
 
 def test_one_walks_the_whole_list_by_keyboard(opened: Page) -> None:
@@ -280,6 +283,7 @@ def test_filters_are_chips_and_stand_in_the_address(opened: Page) -> None:
     opened.says("#found", "101 of 104")
     opened.tab.locator(".chip button").press("Delete")
     opened.count(".chip", 0)
+    opened.count("#chips button:focus", 1)  # the next one there is
     opened.until(lambda: "split=" not in opened.tab.url)
 
 

@@ -12,8 +12,8 @@ import soundfile
 from openclap.data.example import Example, MadeCaption, NegativeCaption
 from openclap.errors import ConfigError
 from openclap.serving.browse.filters import Filters
+from openclap.serving.browse.headers import Headers
 from openclap.serving.browse.index import ClipIndex
-from openclap.serving.browse.lengths import Lengths
 from openclap.serving.browse.review import Decision, DroppedCaption
 
 DOG = Example(
@@ -39,7 +39,7 @@ DECISIONS = {
 @pytest.fixture
 def index() -> ClipIndex:
     examples = (DOG, RAIN, BARE)
-    return ClipIndex(examples, Lengths(examples))
+    return ClipIndex(examples, Headers(examples))
 
 
 def found(index: ClipIndex, **filters: object) -> list[int]:
@@ -97,19 +97,20 @@ def test_filters_that_there_are_not_are_refused() -> None:
         Filters.read({"splits": ["train"]})
 
 
-def test_lengths_that_no_manifest_says_are_read_from_the_files(tmp_path: Path) -> None:
+def test_what_no_manifest_says_is_read_from_the_files(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(24_000), 16_000)
     (tmp_path / "b.wav").write_bytes(b"no sound")
-    lengths = Lengths([Example(id=n, audio=tmp_path / n) for n in ("a.wav", "b.wav")] + [DOG])
-    assert lengths.known == 1
-    lengths.start()
+    headers = Headers([Example(id=n, audio=tmp_path / n, start_s=0.5) for n in ("a.wav", "b.wav")] + [DOG])
+    assert np.isnan(headers.seconds[0])
+    headers.start()
     deadline = time.monotonic() + 10
-    while lengths.known < 3 and time.monotonic() < deadline:
+    while headers.n_read < 3 and time.monotonic() < deadline:
         time.sleep(0.01)
-    lengths.end()
-    assert lengths.seconds[0] == 1.5
-    assert np.isnan(lengths.seconds[1])
-    assert lengths.broken.tolist() == [False, True, False]
+    headers.end()
+    assert headers.seconds[0] == 1.0
+    assert np.isnan(headers.seconds[1])
+    assert headers.seconds[2] == 5.0  # as its manifest says
+    assert headers.broken.tolist() == [False, True, True]  # dog.wav is not there
 
 
 def test_a_hundred_thousand_clips_are_searched_while_one_types() -> None:
@@ -118,7 +119,7 @@ def test_a_hundred_thousand_clips_are_searched_while_one_types() -> None:
                 split=("train", "test")[n % 2], duration_s=1.0)
         for n in range(100_000)
     ]  # fmt: skip
-    index = ClipIndex(examples, Lengths(examples))
+    index = ClipIndex(examples, Headers(examples))
     filters = Filters(q="barks 99", split=["train"])
     began = time.process_time()
     places = index.find(filters, {})

@@ -20,8 +20,8 @@ from openclap.errors import ConfigError, OpenclapError
 from openclap.serving.browse.describe import detail, line
 from openclap.serving.browse.export import ExistsError, export
 from openclap.serving.browse.filters import Filters
+from openclap.serving.browse.headers import Headers
 from openclap.serving.browse.index import ClipIndex
-from openclap.serving.browse.lengths import Lengths
 from openclap.serving.browse.rejected import read_rejected
 from openclap.serving.browse.review import REASONS, Decision, Review
 from openclap.serving.files import SHARED, PageFiles
@@ -72,8 +72,8 @@ def browse_app(manifest: Manifest, review: Review, token: str) -> ASGIApp:
 class _Browser:
     def __init__(self, manifest: Manifest, review: Review) -> None:
         self._manifest, self._review = manifest, review
-        self._lengths = Lengths(manifest.examples)
-        self._index = ClipIndex(manifest.examples, self._lengths)
+        self._headers = Headers(manifest.examples)
+        self._index = ClipIndex(manifest.examples, self._headers)
         self._rejected = read_rejected(manifest.path)
         self._sounds = PlayableFiles()
         self._files = PageFiles({"": Path(__file__).parent / "static", "shared/": SHARED})
@@ -94,10 +94,10 @@ class _Browser:
 
     @asynccontextmanager
     async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG002 - as FastAPI calls it
-        """Read lengths while the server runs, and leave nothing behind."""
-        self._lengths.start()
+        """Read headers while the server runs, and leave nothing behind."""
+        self._headers.start()
         yield
-        self._lengths.end()
+        self._headers.end()
         self._sounds.close()
 
     def file(self, name: str) -> Response:
@@ -172,13 +172,13 @@ class _Browser:
     def _state(self) -> dict[str, Any]:
         """What every page should know of what others do."""
         flagged = sum(decision.flag is not None for decision in self._review.decisions.values())
-        lengths = {"known": self._lengths.known, "of": len(self._manifest)}
-        return {"version": self._review.version, "flagged": flagged, "lengths": lengths}
+        files = {"read": self._headers.n_read, "of": len(self._manifest)}
+        return {"version": self._review.version, "flagged": flagged, "files": files}
 
     def _line(self, place: int) -> dict[str, Any]:
         example = self._manifest.examples[place]
         decision = self._review.of(example.id)
-        return line(place, example, float(self._lengths.seconds[place]), bool(self._lengths.broken[place]), decision)
+        return line(place, example, float(self._headers.seconds[place]), bool(self._headers.broken[place]), decision)
 
     def _example(self, place: int) -> Example:
         if not 0 <= place < len(self._manifest):

@@ -11,7 +11,7 @@ from jaxtyping import Int
 from openclap.data.example import Example
 from openclap.serving.browse.facets import Facet, Mask
 from openclap.serving.browse.filters import FLAGGED, TRIMMED, UNFLAGGED, Filters
-from openclap.serving.browse.lengths import Lengths
+from openclap.serving.browse.headers import Headers
 from openclap.serving.browse.review import REASONS, Decision
 
 ORIGINAL = "original"
@@ -25,11 +25,11 @@ class ClipIndex:
 
     Args:
         examples: the clips; a clip is known by its place among them.
-        lengths: how long they are, as far as it is known.
+        headers: how long they are and which cannot be read, as far as it is known.
     """
 
-    def __init__(self, examples: Sequence[Example], lengths: Lengths) -> None:
-        self._lengths = lengths
+    def __init__(self, examples: Sequence[Example], headers: Headers) -> None:
+        self._headers = headers
         self._places = {example.id: place for place, example in enumerate(examples)}
         self._texts = [_text(example) for example in examples]
         self._facets = {
@@ -76,7 +76,7 @@ class ClipIndex:
             yield "lacks", ~np.any([self._having(name) for name in filters.lacks], axis=0)
         if filters.flag:
             yield "flag", self._flagged(filters.flag, decisions)
-        seconds = self._lengths.seconds  # NaN fits neither
+        seconds = self._headers.seconds  # NaN fits neither
         if filters.min_s is not None:
             yield "min_s", seconds >= filters.min_s
         if filters.max_s is not None:
@@ -86,9 +86,9 @@ class ClipIndex:
 
     def _having(self, name: str) -> Mask:
         if name == "length":
-            return np.asarray(~np.isnan(self._lengths.seconds))
+            return np.asarray(~np.isnan(self._headers.seconds))
         if name == "problem":
-            return self._lengths.broken
+            return self._headers.broken
         return self._has[name]
 
     def _saying(self, query: str) -> Mask:

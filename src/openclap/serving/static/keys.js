@@ -1,6 +1,7 @@
 // Keys that work wherever one is on a page, but for where somebody types.
 
-const TYPED_INTO = new Set(["INPUT", "SELECT", "TEXTAREA"]);
+const TYPED_INTO = new Set(["INPUT", "TEXTAREA"]);
+const CHOOSES = /^(Arrow|Page|Home|End|Enter| |[0-9.])/; // what a list of choices does itself
 const PRESSED = new Set(["BUTTON", "SUMMARY", "A"]);
 const OWN = new Set([" ", "Enter"]); // what a focused button does itself
 
@@ -18,6 +19,7 @@ export function listen(bindings) {
       if (event.key === "Escape") at.blur();
       else return;
     }
+    if (at?.tagName === "SELECT" && CHOOSES.test(event.key)) return;
     if ((PRESSED.has(at?.tagName) || at?.type === "checkbox") && OWN.has(event.key)) return;
     const action = does.get(event.key);
     if (!action) return;

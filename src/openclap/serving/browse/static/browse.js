@@ -23,7 +23,7 @@ const player = new Player(at("player"));
 const decisions = new DecisionBar(at("decision"), (decision) => decide(clip.place, decision, clip.decision));
 const list = new ClipList(at("list"), at("pages"), { select, turn });
 const filters = new FilterPanel({ chips: at("chips"), panel: at("panel") }, state, filtered, () => api.counts(state.query()));
-const following = make("button.button.plain", { type: "button", "aria-pressed": "false", onclick: follow }, "Play at once");
+const following = make("button.button.plain", { type: "button", "aria-pressed": "false", onclick: follow }, "Autoplay");
 player.extra.append(following);
 
 let manifest = null;
@@ -109,8 +109,16 @@ function show() {
   const { sound } = clip;
   const heard = sound.reason ? [] : [["sound", `${sound.format}, ${sound.sample_rate_hz} Hz, ${sound.channels === 1 ? "mono" : `${sound.channels} channels`}`]];
   const pairs = [...heard, ...clip.facts].flatMap(([name, value]) => [make("dt", {}, name), make("dd", { dir: "auto" }, value)]);
-  const labels = clip.labels.length > 0 && make("div.labels", {}, clip.labels.map((label) => make("span.tag", { dir: "auto" }, label)));
+  const labels = clip.labels.length > 0 && make("div.labels", {}, clip.labels.map(labelButton));
   at("facts").replaceChildren(...[labels, make("dl.pairs", {}, pairs)].filter(Boolean));
+}
+
+function labelButton(label) {
+  const narrow = () => {
+    state.toggle("label", label);
+    filtered();
+  };
+  return make("button.tag", { type: "button", dir: "auto", title: "Filter by this label", onclick: narrow }, label);
 }
 
 function showDecision() {
@@ -187,9 +195,10 @@ async function lookAgain() {
   const before = [decided, searches];
   const stale = () => decided !== before[0] || searches !== before[1]; // an answer from before what was done here
   const found = await api.clips(state.query({ limit: PAGE, offset: list.offset })).catch(() => null);
-  if (!found || stale() || found.version === version) return;
+  if (!found || stale()) return;
+  list.update(found.clips); // also with what was found out about the files
+  if (found.version === version) return;
   tell(found);
-  list.update(found.clips);
   const seen = clip && (await api.clip(clip.place).catch(() => null));
   if (!seen || stale() || seen.place !== clip.place) return;
   if (JSON.stringify(seen.decision) === JSON.stringify(clip.decision)) return;

@@ -33,12 +33,13 @@ export class FilterPanel {
   /** Show the chips of the filters that are set. */
   show() {
     const set = [...this.state.set()].filter(([name]) => name !== "q");
-    const chips = set.map(([name, value], at) => {
+    const buttons = () => [...this.chips.querySelectorAll("button")];
+    const focused = buttons().indexOf(document.activeElement);
+    const chips = set.map(([name, value]) => {
       const says = filterName(name, value);
       const lift = () => {
         this.state.lift(name, value);
         this.changed();
-        (this.chips.querySelectorAll(".chip button")[at] ?? this.opener).focus();
       };
       const keydown = (event) => {
         if (event.key === "Delete" || event.key === "Backspace") lift();
@@ -47,6 +48,7 @@ export class FilterPanel {
       return make("li", {}, make("span.chip", {}, make("span", { title: says }, says), remove));
     });
     this.chips.replaceChildren(...chips, make("li", {}, this.opener));
+    if (focused >= 0) (buttons()[focused] ?? this.opener).focus();
     if (!this.panel.hidden) this.fill();
   }
 
@@ -66,7 +68,7 @@ export class FilterPanel {
     const at = document.activeElement?.dataset?.key; // what has the focus is built anew
     const scrolled = this.panel.scrollTop;
     const lists = Object.keys(TITLES).map((name) => this.list(name, counts[name === "lacks" ? "has" : name]));
-    this.panel.replaceChildren(...lists, this.lengths(counts.lengths));
+    this.panel.replaceChildren(...lists, this.lengths(counts.files));
     this.panel.scrollTop = scrolled;
     if (at) [...this.panel.querySelectorAll("[data-key]")].find((input) => input.dataset.key === at)?.focus();
   }
@@ -105,7 +107,7 @@ export class FilterPanel {
     });
   }
 
-  lengths({ known, of }) {
+  lengths({ read, of }) {
     const field = (name, says) => {
       const changed = (event) => {
         const value = event.target.valueAsNumber;
@@ -115,7 +117,7 @@ export class FilterPanel {
       const value = this.state.filters[name];
       return make("input.field", { type: "number", min: "0", step: "any", "aria-label": says, value, "data-key": name, onchange: changed });
     };
-    const reading = known < of && make("p.muted.small", {}, `${grouped(known)} of ${grouped(of)} lengths are known so far`);
+    const reading = read < of && make("p.muted.small", {}, `${grouped(read)} of ${grouped(of)} sounds are looked at so far`);
     const fields = make("div.lengths", {}, field("min_s", "Shortest, in seconds"), "to", field("max_s", "Longest, in seconds"), "seconds");
     return make("fieldset", {}, make("legend", {}, "Length"), fields, reading);
   }

@@ -1,9 +1,10 @@
-"""How long each clip is: as the manifest says, or else read from the files' headers in the background."""
+"""How long each clip is and which cannot be read: as the manifest says, and from the headers in the background."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -16,28 +17,25 @@ _PAUSE_S = 2e-4  # between two files: whoever waits for the page goes first
 _STATED = ("seconds", "duration", "length_s")  # columns that mostly state how long the file is
 
 
-class Lengths:
-    """Lengths in seconds, known sooner or later.
+class Headers:
+    """What is known of the sounds, sooner or later; those whose length the manifest does not say are read first.
 
     Attributes:
-        seconds: of each clip; NaN while it is not known, and where the file cannot be read.
+        seconds: lengths of the clips; NaN while it is not known, and where the file cannot be read.
         broken: which files could not be read.
+        n_read: how many clips have been looked at.
     """
 
     def __init__(self, examples: Sequence[Example]) -> None:
         self._examples = examples
         self.seconds: Float[np.ndarray, " clips"] = np.array([_stated(e) for e in examples], dtype=np.float64)
         self.broken: Bool[np.ndarray, " clips"] = np.zeros(len(examples), dtype=bool)
+        self.n_read = 0
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._read, name="openclap-lengths", daemon=True)
-
-    @property
-    def known(self) -> int:
-        """How many lengths are settled: known, or known not to be had."""
-        return int(np.count_nonzero(~np.isnan(self.seconds) | self.broken))
+        self._thread = threading.Thread(target=self._read, name="openclap-headers", daemon=True)
 
     def start(self) -> None:
-        """Begin to read what the manifest does not say."""
+        """Begin to read."""
         self._thread.start()
 
     def end(self) -> None:
@@ -47,7 +45,8 @@ class Lengths:
             self._thread.join()
 
     def _read(self) -> None:
-        for clip in np.flatnonzero(np.isnan(self.seconds)).tolist():
+        unknown = np.isnan(self.seconds)
+        for clip in chain(np.flatnonzero(unknown).tolist(), np.flatnonzero(~unknown).tolist()):
             if self._ended.wait(_PAUSE_S):
                 return
             example = self._examples[clip]
@@ -56,7 +55,9 @@ class Lengths:
             except AudioError:
                 self.broken[clip] = True
             else:
-                self.seconds[clip] = max(0.0, whole_s - example.start_s)
+                if unknown[clip]:
+                    self.seconds[clip] = max(0.0, whole_s - example.start_s)
+            self.n_read += 1
 
 
 def _stated(example: Example) -> float:
