@@ -168,7 +168,7 @@ def test_replies_that_never_came_count_as_spent(tmp_path):
     assert "never came" in stage.summary
 
 
-@pytest.mark.parametrize(("outputs", "refused", "words"), [(["tool"], 1, "by a tool"), (["plain"], 2, "as the prompt")])
+@pytest.mark.parametrize(("outputs", "refused", "words"), [(["tool"], 1, "handed a tool"), (["plain"], 2, "as the prompt")])
 def test_a_server_without_schemas_is_found_out_once(tmp_path, outputs, refused, words):
     with ChatServer(outputs=outputs) as server:
         stage = stage_at(server, tmp_path)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,6 +120,28 @@ def test_what_was_written_before_is_not_written_again(folder, tmp_path):
     assert [len(made.captions) for made in again.make(CLIPS)] == [1] * 5
     assert again.store.spent().calls == 5
     assert "_loaded" not in vars(again.model)
+
+
+@pytest.mark.slow
+def test_the_same_model_behind_a_server_that_others_wrote(folder, tmp_path):
+    """`transformers serve` is no test double of ours: it reads requests and writes replies in its own way."""
+    for package in ("accelerate", "fastapi", "uvicorn"):
+        pytest.importorskip(package)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = ["serve", str(folder), "--host", "127.0.0.1", "--port", str(port), "--device", "cpu"]
+    code = "import sys; from transformers.cli.transformers import main; main()"
+    with (tmp_path / "log").open("wb") as log:
+        server = subprocess.Popen([sys.executable, "-c", code, *command], stdout=log, stderr=log)
+    try:
+        options = {"server.base_url": f"http://127.0.0.1:{port}/v1", "server.first_wait_s": 1, "server.attempts": 120}
+        stage = stage_of(folder, tmp_path, backend="server", temperature=0, **options, **{"server.longest_wait_s": 1})
+        assert [len(made.captions) for made in stage.make(CLIPS)] == [1] * 5
+        assert stage.store.spent().tokens_out > 0
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def test_a_model_that_cannot_chat_or_is_not_there_says_so(folder, tmp_path):

@@ -209,7 +209,7 @@ class WritingStage:
             originals = [*task.captions, *(caption.text for caption in made)]
             passed, failed = self._gates.sort(written, originals=originals, known=task.known, key=request.key)
             rejected += failed
-            details: dict[str, Any] = {"model": self.config.model, "prompt": self._prompt.name}
+            details: dict[str, Any] = {"model": self._model_name, "prompt": self._prompt.name}
             details |= {"prompt_digest": self._prompt.digest, "request": request.key[:12]}
             details |= {"evidence": [event.plain() for event in task.events]} if task.events else {}
             made += [MadeCaption(text, self.name, of=task.of, details=details) for text in passed]
@@ -218,6 +218,11 @@ class WritingStage:
     @property
     def _is_local(self) -> bool:
         return self.config.backend == "local"
+
+    @property
+    def _model_name(self) -> str:
+        """The model for provenance; of a folder its name, as the rest of the path is this machine's affair."""
+        return Path(self.config.model).name if self._files else self.config.model
 
     @cached_property
     def _files(self) -> str:
@@ -246,8 +251,8 @@ class WritingStage:
 
 
 _OUTPUT_WORDS = {
-    "schema": "the server answers by the JSON schema",
-    "tool": "the server knows no JSON schema: it answers by a tool's parameters",
+    "schema": "the server takes a JSON schema",
+    "tool": "the server knows no JSON schema: it is handed a tool with one",
     "plain": "the server knows neither JSON schemas nor tools: replies are JSON as the prompt asks",
 }
 
