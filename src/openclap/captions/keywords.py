@@ -54,7 +54,7 @@ def kept_share(text: str, keywords: Sequence[str]) -> float:
 
 def invented_share(text: str, keywords: Sequence[str]) -> float:
     """Share of the text's words that mean something and are of no keyword."""
-    content = [word for word in map(_stem, words_of(text)) if word not in _empty_stems()]
+    content = [word for word in map(_stem, _words(text)) if word not in _empty_stems()]
     given = set().union(*map(_stems, keywords))
     return sum(word not in given for word in content) / len(content) if content else 0.0
 
@@ -73,8 +73,11 @@ def _stem(word: str) -> str:
 
 
 def _stems(text: str) -> set[str]:
-    # A word with a hyphen says its parts: "clip-clop" is in "clip clop".
-    return {_stem(word) for word in words_of(text.replace("-", " "))} or {text.lower()}
+    return {_stem(word) for word in _words(text)} or {text.lower()}
+
+
+def _words(text: str) -> Sequence[str]:
+    return words_of(text.replace("-", " "))  # a word with a hyphen says its parts: "clip-clop" is "clip clop"
 
 
 @cache
@@ -88,6 +91,6 @@ a an the and or but of on in at by with without from to into onto over under up 
 that this these those it its is are was were be been being has have had do does did can could may will would there here
 when where which who whose he she they him his her their them i we my our some any several many few one two other
 another each both someone something somewhere people person man men woman women sound noise audio recording background
-foreground distance clip hear listen play make produce come go get keep start nearby during before after again very
+foreground distance clip hear listen play make produce come go goes get keep start nearby during before after again very
 loud loudly quiet quietly soft softly through around next near
 """)

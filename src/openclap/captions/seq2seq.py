@@ -7,6 +7,7 @@ of them, so that neither the batch's other texts nor anything global decides wha
 from __future__ import annotations
 
 import hashlib
+import pickle
 import threading
 from collections.abc import Sequence
 from functools import cached_property
@@ -153,6 +154,11 @@ class Seq2Seq:
                 model, report = AutoModelForSeq2SeqLM.from_pretrained(
                     folder, dtype=torch.float32, weights_only=True, output_loading_info=True
                 )
+        except pickle.UnpicklingError as error:
+            raise CaptionError(
+                f"model {self._name!r} is a pickle of more than tensors, which could run code and is not loaded: save "
+                "it as safetensors where you trust it"
+            ) from error
         except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
             reason = _first_line(error)
             raise CaptionError(f"model {self._name!r} cannot be loaded as an encoder-decoder: {reason}") from error

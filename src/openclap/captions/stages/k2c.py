@@ -13,7 +13,6 @@ from typing import Any
 
 from pydantic import Field
 
-from openclap.audio.decode import audio_info
 from openclap.captions.keywords import KeywordGates, check_caption
 from openclap.captions.phrases import readings
 from openclap.captions.seq2seq import Seq2Seq, WritingOptions
@@ -126,6 +125,8 @@ class K2cStage:
             return None
         length = self._stated_s(example)
         if length is None:
+            from openclap.audio.decode import audio_info  # brings torch, which no other stage should wait for
+
             try:
                 length = audio_info(example.audio).duration_s - example.start_s
             except AudioError:
