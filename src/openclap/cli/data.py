@@ -1,4 +1,4 @@
-"""`openclap data`: look at a manifest before training, and prepare corpora."""
+"""`openclap data`: corpora, and manifests looked at before training."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from openclap.cli import corpora
 from openclap.cli.browse import browse
 from openclap.cli.options import Columns, Json, Where
 from openclap.cli.overlap import overlap
@@ -18,24 +19,14 @@ if TYPE_CHECKING:
 
 _SHOWN = 3
 
-app = typer.Typer(help="Check manifests, and prepare corpora.", no_args_is_help=True)
+app = typer.Typer(help="Get and prepare corpora; check, browse and pack manifests.", no_args_is_help=True)
+app.command("list")(corpora.list_corpora)
+app.command("info")(corpora.info)
+app.command("get")(corpora.get)
+app.command("prepare")(corpora.prepare)
 app.command("browse")(browse)
 app.command("overlap")(overlap)
 app.command("shard")(shard)
-
-
-@app.command("list")
-def list_corpora(as_json: Json = False) -> None:
-    """List the corpora that `openclap data prepare` knows."""
-    from dataclasses import asdict
-
-    from openclap.cli.output import Output
-    from openclap.data.corpus import corpora
-
-    out = Output(as_json)
-    infos = [corpora.get(name).info for name in corpora.names()]
-    out.table(("name", "what", "licence"), [(info.name, info.title, info.licence) for info in infos])
-    out.result([asdict(info) for info in infos])
 
 
 @app.command("check")
@@ -86,29 +77,3 @@ def _say_findings(report: DataReport, out: Output) -> None:
             out.say(f"    and {len(finding.clips) - len(shown)} more; --json has them all")
     if not report.findings:
         out.say("Nothing to mend.")
-
-
-@app.command("prepare")
-def prepare(
-    corpus: Annotated[str, typer.Argument(help="Its name, as `openclap data list` has it.")],
-    out: Annotated[Path | None, typer.Option("--out", help="Its folder.  [default: corpora/NAME]")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of the corpus. May be repeated.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Put a corpus into a folder: its sounds and a manifest.jsonl. What is there already is not made again."""
-    from openclap.cli.options import plain_settings
-    from openclap.cli.output import Output
-    from openclap.data.corpus import corpora
-
-    output = Output(as_json)
-    folder = out or Path("corpora") / corpus
-    found = corpora.get(corpus)
-    with output.console.status(f"preparing {corpus} in {folder}"):
-        prepared = found.prepare(folder, **plain_settings(settings))
-    output.say(
-        f"{prepared.clips:,} clips in {prepared.path}: "
-        + ", ".join(f"{count:,} {split or '–'}" for split, count in prepared.splits.items())
-    )
-    output.result({"manifest": prepared.path, "clips": prepared.clips, "splits": prepared.splits})

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from openclap.config import Config
 from openclap.data.fetch import Progress, RemoteFile, fetch_files
-from openclap.data.prepared import Prepared, write_prepared
+from openclap.data.prepared import Prepared, counted, write_prepared
 from openclap.errors import DataError
 from openclap.registry import Registry
 
@@ -104,12 +104,15 @@ class Corpus(Protocol):
         """Bring what can be downloaded into `raw`; what is there already is not fetched again."""
         ...
 
-    def prepare(self, out: Path, *, raw: Path | None = None, **options: Any) -> Prepared:
+    def prepare(
+        self, out: Path, *, raw: Path | None = None, progress: Progress | None = None, **options: Any
+    ) -> Prepared:
         """What was prepared, after `manifest.jsonl` has been put into `out`; options are the corpus's own.
 
         Args:
             out: the corpus's folder.
             raw: where the published files lie; `out/raw` by default.
+            progress: is told how many clips were written.
             **options: fields of the corpus's config.
         """
         ...
@@ -166,12 +169,15 @@ class PublishedCorpus(ABC):
         if listed := tuple(self.listed_files(raw, config)):
             fetch_files(listed, raw, progress=told)
 
-    def prepare(self, out: Path, *, raw: Path | None = None, **options: Any) -> Prepared:
+    def prepare(
+        self, out: Path, *, raw: Path | None = None, progress: Progress | None = None, **options: Any
+    ) -> Prepared:
         """What was prepared, after `manifest.jsonl` has been put into `out`, whole or not at all.
 
         Args:
             out: the corpus's folder.
             raw: where the published files lie; `out/raw` by default.
+            progress: is told how many of its clips were looked for, and how many there are if that is published.
             **options: fields of the corpus's config.
 
         Raises:
@@ -181,9 +187,10 @@ class PublishedCorpus(ABC):
         config, raw = self._config(options), raw or out / "raw"
         self._look(raw, config)
         stamp = {"corpus": self.info.name, "version": self.version, "options": config.plain()}
-        return write_prepared(
-            self.rows(raw, config), out, raw, stamp, accept=lambda made: self._accept(made, raw, config)
-        )
+        rows = self.rows(raw, config)
+        if progress is not None:
+            rows = counted(rows, lambda count: progress("clips", count, self.info.clips))
+        return write_prepared(rows, out, raw, stamp, accept=lambda made: self._accept(made, raw, config))
 
     def _accept(self, prepared: Prepared, raw: Path, config: CorpusConfig) -> None:
         """Raise if this must not become the manifest."""

@@ -6,10 +6,11 @@ import json
 import os
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from openclap.errors import ConfigError, DataError
 
 MANIFEST, STAMP = "manifest.jsonl", "corpus.json"
 
+_Row = TypeVar("_Row", bound=Mapping[str, Any])
+_CLIP = ("audio", "start_s", "duration_s", "split", "fold")  # what tells one clip from another
 _NAMED = 3  # clips without sound that are named
 
 
@@ -65,7 +68,7 @@ def write_prepared(
 
     Raises:
         ConfigError: if `out` holds a manifest that this corpus has not made.
-        DataError: if two rows have the same id.
+        DataError: if two clips have the same id.
     """
     corpus = str(stamp["corpus"])
     _check_ours(out, corpus)
@@ -79,6 +82,16 @@ def write_prepared(
     with file_written_whole(out / STAMP) as fresh:
         fresh.write_text(json.dumps({**stamp, "raw": os.path.relpath(raw, out), **counts}, indent=2) + "\n", "utf-8")
     return prepared
+
+
+def counted(rows: Iterable[_Row], tell: Callable[[int], None], *, every: int = 1000) -> Iterator[_Row]:
+    """The same rows, while `tell` is told now and then, and at the end, how many there were."""
+    count = 0
+    for count, row in enumerate(rows, start=1):
+        yield row
+        if count % every == 0:
+            tell(count)
+    tell(count)
 
 
 def read_stamp(out: Path) -> dict[str, Any]:
@@ -115,7 +128,7 @@ def _write_rows(
     return prepared, ids
 
 
-# Strings and not Paths in these two: they run two million times, and Paths would take a minute.
+# Strings and not Paths in these: they run two million times, and Paths would take minutes.
 def is_file(folder: str, path: str) -> bool:
     """Whether `path`, from `folder` or absolute, is a file, or the archive of a member is."""
     path = os.path.join(folder, path)  # noqa: PTH118
@@ -124,25 +137,29 @@ def is_file(folder: str, path: str) -> bool:
 
 def _from(out: Path, there: str, audio: str) -> str:
     """The path from the corpus's folder, as `write_manifest` has it: both can be moved together."""
-    absolute = os.path.isabs(audio)  # noqa: PTH117
-    path = os.path.relpath(audio, out) if absolute else os.path.normpath(os.path.join(there, audio))  # noqa: PTH118
+    folder, name = os.path.split(audio)
+    return f"{_folder_from(str(out), there, folder)}/{name}".removeprefix("./")
+
+
+@lru_cache(maxsize=1024)
+def _folder_from(out: str, there: str, folder: str) -> str:
+    absolute = os.path.isabs(folder)  # noqa: PTH117
+    path = os.path.relpath(folder, out) if absolute else os.path.normpath(os.path.join(there, folder))  # noqa: PTH118
     return path.replace(os.sep, "/")
 
 
 def _check_ids(ids: array[int], manifest: Path, corpus: str) -> None:
-    """Raise if two rows have one id; hashes first, which are a tenth of the ids' own size."""
+    """Raise if two clips have one id (two rows of one clip may); hashes first, a tenth of the ids' own size."""
     values, counts = np.unique(np.asarray(ids), return_counts=True)
     suspects = set(values[counts > 1].tolist())
     if not suspects:
         return
-    seen: set[str] = set()
+    seen: dict[str, list[Any]] = {}
     with manifest.open(encoding="utf-8") as file:
-        for line in file:
-            own = json.loads(line)["id"]
-            if own in seen:
+        for row in map(json.loads, file):
+            own, clip = row["id"], [row.get(name) for name in _CLIP]
+            if hash(own) in suspects and seen.setdefault(own, clip) != clip:
                 raise DataError(f"corpus {corpus}: two of its clips have the id {own!r}: its tables list one twice")
-            if hash(own) in suspects:
-                seen.add(own)
 
 
 def _check_ours(out: Path, corpus: str) -> None:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from openclap import __version__
 from openclap.errors import DataError
 
 _CHUNK_BYTES = 1 << 20
@@ -148,7 +147,7 @@ class _Attempt:
             raise _AgainError(f"the connection was cut at byte {start + came:,} of {total:,}")
 
     def _ask(self, have: int) -> Any:
-        headers = {"User-Agent": f"openclap/{__version__}", "Accept-Encoding": "identity"}
+        headers = {"User-Agent": "openclap", "Accept-Encoding": "identity"}
         if have:
             headers["Range"] = f"bytes={have}-"
             if version := self._version():

@@ -78,7 +78,7 @@ def test_unpacking_again_writes_only_what_is_not_there(name: str, tmp_path: Path
     assert found(tmp_path / "out") == {**CONTENT, "sounds/a.wav": bytes(len(RANDOM))}
 
 
-@pytest.mark.parametrize("bad", ["../evil", "/tmp/evil", "a/../../evil", "..\\evil", "C:\\evil", "C:evil"])
+@pytest.mark.parametrize("bad", ["../evil", "/evil", "a/../../evil", "..\\evil", "C:\\evil", "C:evil"])
 @pytest.mark.parametrize("name", ["x.zip", "x.tar"])
 def test_nothing_lands_outside_of_the_folder(name: str, bad: str, tmp_path: Path) -> None:
     MAKERS[name](tmp_path / name, {bad: b"x"})

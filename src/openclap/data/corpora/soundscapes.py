@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ from pydantic import Field
 from openclap.config import Config, digest
 from openclap.data.corpus import CorpusInfo, corpora
 from openclap.data.fetch import Progress
-from openclap.data.prepared import MANIFEST, STAMP, Prepared, read_stamp
+from openclap.data.prepared import MANIFEST, STAMP, Prepared, counted, read_stamp
 from openclap.data.synthesis import scene as scenes
 from openclap.data.synthesis.source import sources
 from openclap.data.synthesis.wording import captions
@@ -90,12 +90,15 @@ class Soundscapes:
     def fetch(self, raw: Path, *, progress: Progress | None = None, **options: Any) -> None:
         """Nothing: `prepare` makes it."""
 
-    def prepare(self, out: Path, *, raw: Path | None = None, **options: Any) -> Prepared:
+    def prepare(
+        self, out: Path, *, raw: Path | None = None, progress: Progress | None = None, **options: Any
+    ) -> Prepared:
         """What was prepared, after its clips and `manifest.jsonl` have been put into `out`.
 
         Args:
             out: the folder to make; one prepared earlier with the same options is used as it is.
             raw: not looked at: nothing is published.
+            progress: is told how many clips were made.
             **options: fields of `SoundscapesConfig`.
 
         Raises:
@@ -107,7 +110,9 @@ class Soundscapes:
             _clear(out)
             # First whose folder it is, and last what it was made with: one that says that is complete.
             _write_stamp(out, {"corpus": self.info.name, "complete": False})
-            rows = [row for split in SPLITS for row in _write_split(out, config, split)]
+            made = (row for split in SPLITS for row in _write_split(out, config, split))
+            total = sum(config.size(split) for split in SPLITS)
+            rows = list(counted(made, lambda count: progress and progress("clips", count, total), every=10))
             text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
             (out / MANIFEST).write_text(text, encoding="utf-8")
             _write_stamp(out, stamp)
@@ -118,15 +123,13 @@ class Soundscapes:
 corpora.add("soundscapes", Soundscapes())
 
 
-def _write_split(out: Path, config: SoundscapesConfig, split: str) -> list[dict[str, Any]]:
+def _write_split(out: Path, config: SoundscapesConfig, split: str) -> Iterator[dict[str, Any]]:
     (out / split).mkdir(parents=True, exist_ok=True)
-    rows = []
     for index in range(config.size(split)):
         made, texts = render(config, split, index)
         path = f"{split}/{index:05d}.{config.audio_format}"
         soundfile.write(out / path, made.samples, config.sample_rate_hz, subtype="PCM_16")
-        rows.append(_row(path, split, made, texts))
-    return rows
+        yield _row(path, split, made, texts)
 
 
 def _row(path: str, split: str, made: scenes.Scene, texts: Sequence[str]) -> dict[str, Any]:
