@@ -47,6 +47,7 @@ def browser() -> Iterator[Any]:
         pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed, and OPENCLAP_BROWSER is not set")
     sandbox = not hasattr(os, "geteuid") or os.geteuid() != 0  # root has none
     arguments = ["--autoplay-policy=no-user-gesture-required", "--mute-audio"]
+    playwright.expect.set_options(timeout=20_000)  # a machine that runs other tests, too, is slow
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=arguments, chromium_sandbox=sandbox)
         yield browser
@@ -176,7 +177,7 @@ class Page:
         return self.tab.locator("audio").evaluate("audio => audio.currentTime")
 
     def until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 20
         while not condition():
             assert time.monotonic() < deadline, "it did not come about"
             self.tab.wait_for_timeout(20)
