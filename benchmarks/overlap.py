@@ -5,8 +5,8 @@
     python benchmarks/overlap.py content [--clips 20000] [--against 2000]   made-up fingerprints: the same, by the clip
 
 `known` reads the real clips beside the checkout. Copies are made of clips: coded, resampled, louder and softer, cut at
-both ends, with noise at 20 dB, and all of these at once; a copy is known if it finds its own clip with a score above the
-threshold. False alarms are counted among all clips of `philharmonia` and `fsdd`, each of which is a take of its
+both ends, with noise at 20 dB, and all of these at once; a copy is known if it finds its own clip with a score above
+the threshold. False alarms are counted among all clips of `philharmonia` and `fsdd`, each of which is a take of its
 own, beside every other clip. The threshold was chosen on the split "train"; the figures that count are of "test".
 """
 
@@ -172,15 +172,14 @@ def ids(rows: int) -> None:
         begin = time.perf_counter()
         sets = [ClipSet.open(train)], [ClipSet.open(evaluation)]
         print(f"opened in {time.perf_counter() - begin:.0f} s")
-        with Ledger(Path(folder)) as ledger, FingerprintStore(Path(folder, "kept")) as store:
+        with FingerprintStore(Path(folder, "kept")) as store, Ledger(store.scratch) as ledger:
             found = find_overlap(
                 *sets, ledger=ledger, store=store, config=OverlapConfig(by=("ids",)),
                 progress=lambda doing, done, _: passes.update({doing: done - passes[doing]}),
             )  # fmt: skip
         took_s = time.perf_counter() - begin
-        print(
-            f"{rows:,} rows: {found.overlapping:,} overlap; {took_s:.0f} s, peak {resident_mb():.0f} MB ({before:.0f} before)"
-        )
+        peak = f"peak {resident_mb():.0f} MB ({before:.0f} before)"
+        print(f"{rows:,} rows: {found.overlapping:,} overlap; {took_s:.0f} s, {peak}")
 
 
 def content(n_clips: int, n_against: int) -> None:
@@ -204,9 +203,7 @@ def content(n_clips: int, n_against: int) -> None:
         took_s = time.perf_counter() - begin
         size = sum(file.stat().st_size for file in Path(folder).iterdir())
     print(f"index of {n_against:,}: {built_s:.0f} s, {size / 1e6:.0f} MB")
-    print(
-        f"{n_clips:,} looked up in {took_s:.0f} s ({1000 * took_s / n_clips:.2f} ms each), {found} of {copies} copies found"
-    )
+    print(f"{n_clips:,} looked up: {1000 * took_s / n_clips:.2f} ms each, {found} of {copies} copies found")
     print(f"peak {resident_mb():.0f} MB ({before:.0f} before)")
 
 

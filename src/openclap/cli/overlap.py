@@ -118,9 +118,7 @@ def overlap(
         if config.by == ("ids",):
             kept = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         store = stack.enter_context(FingerprintStore(kept))
-        ledger = stack.enter_context(
-            Ledger(Path(stack.enter_context(tempfile.TemporaryDirectory(dir=kept, prefix="ledger-"))))
-        )
+        ledger = stack.enter_context(Ledger(store.scratch))
         with output.progress("clips") as bar:
             found = find_overlap(
                 sets,

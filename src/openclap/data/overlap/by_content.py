@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from openclap.data.overlap.agreement import Agreement, agreement, can_tell
@@ -29,8 +27,7 @@ def find_by_content(search: Search, store: FingerprintStore) -> Counter[Side]:
         search: both sides, of which the evaluation sets' clips are in the ledger.
         store: keeps what was heard.
     """
-    with tempfile.TemporaryDirectory(dir=store.folder, prefix="landmarks-") as folder:
-        return _Content(search, store, LandmarkIndex(Path(folder))).find()
+    return _Content(search, store, LandmarkIndex(store.scratch)).find()
 
 
 class _Content:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -66,21 +65,20 @@ def find_by_vectors(
     if not search.within:
         for clip in search.numbered("against", "files of the evaluation sets"):
             search.ledger.add_sound("against", clip)
-    with tempfile.TemporaryDirectory(dir=folder, prefix="vectors-") as held:
-        kept = Path(held) / "against.f32"
-        side: Side = "train" if search.within else "against"
-        owners, length = _keep(kept, _owned(search, side, train if search.within else against))
-        if not len(owners):
-            raise DataError("none of the vectors is of an evaluation clip: embed the evaluation manifests too")
-        others = np.memmap(kept, np.float32, "r", shape=(len(owners), length))
-        rows = _blocks(others, owners) if search.within else _owned(search, "train", train)
-        having = np.zeros(sum(count for (of, _), count in search.clips.items() if of == "train"), bool)
-        for block, numbers in rows:
-            having[numbers] = True
-            for here, there, cosines in near_pairs(block, others, cosine):
-                for own, other, found in zip(numbers[here], owners[there], cosines, strict=True):
-                    if not search.within or other < own:
-                        search.ledger.add_pair(int(own), int(other), "vectors", {"cosine": round(float(found), 4)})
+    kept = folder / "vectors.f32"
+    side: Side = "train" if search.within else "against"
+    owners, length = _keep(kept, _owned(search, side, train if search.within else against))
+    if not len(owners):
+        raise DataError("none of the vectors is of an evaluation clip: embed the evaluation manifests too")
+    others = np.memmap(kept, np.float32, "r", shape=(len(owners), length))
+    rows = _blocks(others, owners) if search.within else _owned(search, "train", train)
+    having = np.zeros(sum(count for (of, _), count in search.clips.items() if of == "train"), bool)
+    for block, numbers in rows:
+        having[numbers] = True
+        for here, there, cosines in near_pairs(block, others, cosine):
+            for own, other, found in zip(numbers[here], owners[there], cosines, strict=True):
+                if not search.within or other < own:
+                    search.ledger.add_pair(int(own), int(other), "vectors", {"cosine": round(float(found), 4)})
     return int((~having).sum())
 
 

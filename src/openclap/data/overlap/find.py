@@ -42,7 +42,7 @@ def find_overlap(
         against: evaluation sets. With none of them, and no list, clips of `train` are compared with each other: a pair
             is then a clip and an earlier one, and the report has groups.
         ledger: takes all that is found.
-        store: keeps fingerprints; its folder is also for other files while this goes on.
+        store: keeps fingerprints, and has room for other files while this goes on.
         config: how to look.
         lists: evaluation sets known by ids alone, by name.
         vectors: of training clips, and of evaluation clips; needed for "vectors".
@@ -68,7 +68,7 @@ def find_overlap(
         plain = find_by_content(search, store)
     without_vectors = 0
     if "vectors" in config.by and vectors is not None:
-        without_vectors = find_by_vectors(search, *vectors, store.folder)
+        without_vectors = find_by_vectors(search, *vectors, store.scratch)
     return _report(search, lists, plain, without_vectors)
 
 

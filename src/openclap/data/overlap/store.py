@@ -6,6 +6,7 @@ what was not is made again), and because it finds one of two million clips witho
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator
@@ -22,7 +23,7 @@ from openclap.data.overlap.ledger import Numbered
 from openclap.errors import ConfigError, DataError
 from openclap.exclusive import held
 
-_FILE = "fingerprints.sqlite"
+_FILE, _SCRATCH = "fingerprints.sqlite", "overlap.unfinished"
 _COMMIT_CLIPS = 256
 _TABLE = """
 CREATE TABLE IF NOT EXISTS heard (
@@ -34,7 +35,10 @@ class FingerprintStore:
     """The fingerprints in a folder, for this process alone until the block ends: `with FingerprintStore(folder) as …`.
 
     Args:
-        folder: made if need be; others may put files of their own there.
+        folder: made if need be.
+
+    Attributes:
+        scratch: a folder for files that nobody needs after the block; what a killed process left there is gone.
 
     Raises:
         ConfigError: if another process uses it.
@@ -42,21 +46,24 @@ class FingerprintStore:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self._folder = folder
         self._file = folder / _FILE
+        self.scratch = folder / _SCRATCH
 
     def __enter__(self) -> Self:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._hold = held(self.folder)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._hold = held(self._folder)
         try:
             self._hold.__enter__()
         except BlockingIOError as error:
             raise ConfigError(
-                f"{self.folder}: another process keeps fingerprints there: wait for it, or give another --cache"
+                f"{self._folder}: another process keeps fingerprints there: wait for it, or give another --cache"
             ) from error
         try:
             self._database = sqlite3.connect(self._file)
             self._database.execute(_TABLE)
+            _remove(self.scratch)
+            self.scratch.mkdir()
         except sqlite3.DatabaseError as error:
             self._hold.__exit__(None, None, None)
             raise DataError(f"{self._file}: holds no fingerprints ({error}); delete it to make them anew") from error
@@ -67,6 +74,7 @@ class FingerprintStore:
     ) -> None:
         self._database.commit()
         self._database.close()
+        _remove(self.scratch)
         self._hold.__exit__(kind, error, trace)
 
     def hear_all(self, clips: Iterable[Numbered], *, threads: int = 1) -> Iterator[tuple[Numbered, Heard]]:
@@ -113,6 +121,11 @@ class _Asked(NamedTuple):
     numbered: Numbered
     key: str | None
     kept: Heard | None
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def _heard(content: str, duration_s: float, error: str | None, peaks: Any, bits: Any) -> Heard:
