@@ -45,7 +45,7 @@ def plural_form(verb: str) -> str:
     """A verb as it stands after "they": "speaks" → "speak", "flies" → "fly", "is" → "are"; others stay as they are."""
     if verb in _SINGULAR:
         return _SINGULAR[verb]
-    if not verb.endswith("s") or verb.endswith("ss") or len(verb) < 4:
+    if not verb.endswith("s") or verb.endswith(("ss", "'s")) or len(verb) < 4:
         return verb
     if verb.endswith("ies"):
         return verb[:-1] if len(verb) == 4 else f"{verb[:-3]}y"  # dies, lies and ties; cries and flies

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -165,3 +166,12 @@ def test_no_real_caption_says_a_sex_any_more_and_a_second_pass_changes_nothing(a
         assert (made.text == caption) == (not made.edits)
         assert len(Words(made.text)) > 0
     assert len(left) == 1  # one slip of the pen, "in our he background", in 7,350 captions
+
+
+def test_a_heap_of_words_comes_out_as_some_text_and_never_as_an_error() -> None:
+    drawing = random.Random(0)
+    heap = [*"a the two man woman women male female his her he she and or , . adult old boys' mother's voices".split()]
+    heap += [*"speaks laugh is has then Lady Gaga both another several while ' \" - _ talking by with".split()]
+    for _ in range(1000):
+        text = " ".join(drawing.choices(heap, k=drawing.randint(0, 12)))
+        assert bool(debias(text).edits) == (debias(text).text != text)

@@ -49,7 +49,7 @@ def debias(caption: str, rule: Rule = "full") -> Debiased:
     if rule == "laion":
         edits = [Edit(i, i + 1, _LAION[word]) for i, word in enumerate(words.lower) if word in _LAION]
     else:
-        edits = sorted([*people_edits(words), *pronoun_edits(words)])
+        edits = _apart([*people_edits(words), *pronoun_edits(words)])
     return Debiased(words.edited(edits), tuple(edits))
 
 
@@ -57,6 +57,15 @@ def gendered_words(caption: str) -> Counter[str]:
     """How often each word that says a sex stands in a caption, names and animals included."""
     words = (word for word in Words(caption).lower if _is_gendered(word))
     return Counter(word if word in PRONOUNS else word.removesuffix("'s").removesuffix("'") for word in words)
+
+
+def _apart(edits: list[Edit]) -> list[Edit]:
+    """The edits in order, without those that touch a word twice: of a heap of words, not every one has its grammar."""
+    kept: list[Edit] = []
+    for edit in sorted(edits, key=lambda edit: edit.start):
+        if not kept or edit.start >= kept[-1].stop:
+            kept.append(edit)
+    return kept
 
 
 def _is_gendered(word: str) -> bool:
