@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ def listening(port: int = 0) -> Iterator[tuple[socket.socket, int]]:
         ConfigError: if it cannot be had.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        if os.name == "posix":  # a port that another server has just left; on Windows it would take one that is in use
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((_ADDRESS, port))
         except (OSError, OverflowError) as error:
