@@ -172,8 +172,8 @@ def test_a_heap_of_words_comes_out_as_some_text_and_never_as_an_error() -> None:
     drawing = random.Random(0)
     heap = sorted(
         word_set(
-            "a the two man woman men women male female his her he she and or , . adult old boys' mother's voices speaks "
-            "laugh is has then Lady Gaga both another several while ' \" - _ talking by with"
+            "a the two man woman men women male female his her he she and or , . adult old boys' mother's voices "
+            "speaks laugh is has then Lady Gaga both another several while ' \" - _ talking by with"
         )
     )
     for _ in range(1000):
