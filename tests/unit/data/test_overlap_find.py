@@ -268,6 +268,12 @@ def test_filters_tell_the_splits_of_one_manifest_apart(here, called):
     assert called(path, "--against", path, "--by", "ids")[0] == 2
 
 
+def test_filters_that_leave_nothing_are_an_error(here, called):
+    manifest(here / "train", {"audio": "1.wav", "freesound_id": 1})
+    manifest(here / "eval", {"audio": "2.wav", "freesound_id": 1, "split": "eval"})
+    assert called("train", "--against", "eval", "--against-where", "split=test", "--by", "ids")[0] == 3
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -16,7 +16,7 @@ from openclap.data.example import Example
 from openclap.data.overlap.ids import NAME_FORMS
 from openclap.data.overlap.ledger import Ledger, Numbered, Reason, Side
 from openclap.data.stream import ManifestStream
-from openclap.errors import ConfigError, UnknownNameError
+from openclap.errors import ConfigError, ManifestError, UnknownNameError
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many clips are done, and of how many at most."""
@@ -116,7 +116,11 @@ class Search:
                     raise ConfigError(f"{paths} are both called {name!r} ({side}): rename a file or a folder")
 
     def numbered(self, side: Side, doing: str) -> Iterator[Numbered]:
-        """The clips of one side with their numbers and their sets' names; the same on every call."""
+        """The clips of one side with their numbers and their sets' names; the same on every call.
+
+        Raises:
+            ManifestError: if a set's filters leave nothing of it, which is sooner a wrong filter than meant.
+        """
         sets = self.train if side == "train" or self.within else self.against
         total = sum(len(one.stream) for one in sets)
         number = 0
@@ -126,6 +130,10 @@ class Search:
                 yield Numbered(number, one.name, clip)
                 number += 1
                 self.progress(doing, number, total)
+            if number == first:
+                raise ManifestError(
+                    one.stream.path, f"where {dict(one.where)} leaves none of its {len(one.stream)} clips"
+                )
             self.clips[side, one.name] = number - first
         self.progress(doing, number, number)
 
