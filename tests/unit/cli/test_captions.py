@@ -1,0 +1,118 @@
+"""`openclap captions`: what it prints, writes, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openclap.cli.app import run
+from openclap.data.manifest import read_manifest
+
+Run = Callable[..., tuple[int, Any, str]]
+
+
+@pytest.fixture
+def captions(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs `openclap captions …`: exit code, stdout (read, if it is JSON), stderr."""
+
+    def call(*arguments: object) -> tuple[int, Any, str]:
+        code = run(["captions", *map(str, arguments)])
+        said = capsys.readouterr()
+        return code, json.loads(said.out) if "--json" in arguments and code == 0 else said.out, said.err
+
+    return call
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    rows = [
+        {"audio": "dog.wav", "labels": ["dog_bark", "rain"], "split": "train", "captions": ["a dog"]},
+        {"audio": "car.wav", "labels": ["Vehicle horn, car horn, honking"], "split": "test"},
+        {"audio": "rain.wav", "split": "train", "title": "rain", "stars": 4},
+    ]
+    path = tmp_path / "in.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def test_the_stages_are_listed_with_what_they_make(captions: Run) -> None:
+    code, found, _ = captions("list", "--json")
+    assert code == 0
+    names = {stage["name"]: stage["what"] for stage in found}
+    assert {"template", "k2c"} <= set(names)
+    assert names["template"].startswith("Captions made of labels")
+
+
+def test_captions_are_made_and_shown(captions: Run, manifest: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    code, words, _ = captions("make", "template", manifest, "--out", out)
+    assert code == 0
+    assert "estimate: captions for 2 of 3 clips" in words
+    assert "2 captions for 2 of 3 clips" in words
+    made = [[caption.text for caption in example.made] for example in read_manifest(out, check_files=False)]
+    assert made == [["The sound of a dog bark and rain"], ["The sound of a vehicle horn"], []]
+    code, words, _ = captions("show", out)
+    assert code == 0
+    for text in ("dog.wav", "original", "template", "The sound of a dog bark and rain", "dog_bark; rain"):
+        assert text in words
+
+
+def test_as_json_there_is_one_document(captions: Run, manifest: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    code, found, said = captions("make", "template", manifest, "--out", out, "--json")
+    assert code == 0
+    assert (found["estimate"]["clips"], found["report"]["captions"], found["manifest"]) == (2, 2, str(out))
+    assert "estimate" in said
+    _, again, _ = captions("make", "template", manifest, "--out", out, "--json")
+    assert (again["estimate"]["clips"], again["report"]["from_journal"]) == (0, 3)
+    _, shown, _ = captions("show", out, "--json", "--samples", 1)
+    assert shown["clips"] == 3
+    assert shown["by"]["template"] == {"texts": 2, "clips": 2}
+    assert len(shown["samples"]) == 1
+
+
+def test_a_dry_run_writes_nothing(captions: Run, manifest: Path, tmp_path: Path) -> None:
+    code, found, _ = captions("make", "template", manifest, "--out", tmp_path / "out.jsonl", "--dry-run", "--json")
+    assert code == 0
+    assert found["estimate"]["clips"] == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+def test_where_limit_and_options_say_which_and_how(captions: Run, manifest: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    captions(
+        "make", "template", manifest, "--out", out, "--where", "split=train", "--limit", 1, "--set", "prompts=msclap"
+    )
+    made = [[caption.text for caption in example.made] for example in read_manifest(out, check_files=False)]
+    assert made == [["this is the sound of a dog bark and rain"], [], []]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("make", "tempalte"), 2, "there is no caption stage named 'tempalte'; did you mean 'template'?"),
+        (("make", "template", "--set", "promts=laion"), 2, "promts is not a setting; did you mean 'prompts'?"),
+        (("make", "template", "--where", "splt=train"), 2, "did you mean 'split'?"),
+        (("make", "k2c"), 2, "caption stage 'k2c': model: Field required"),
+        (("make", "k2c", "--set", "model=nowhere/at-all", "--set", "gates.kept=2"), 2, "gates.kept: Input should be"),
+        (("make", "k2c", "--set", "model=nowhere/at-all"), 9, "'nowhere/at-all' is no folder, and cannot be had"),
+    ],
+)
+def test_errors_say_what_to_do(
+    captions: Run, manifest: Path, tmp_path: Path, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    command, stage, *rest = arguments
+    ended, _, said = captions(command, stage, manifest, "--out", tmp_path / "out.jsonl", *rest)
+    assert ended == code
+    assert message in said
+
+
+def test_both_streams_of_a_broken_manifest_are_one_message(captions: Run, tmp_path: Path) -> None:
+    (tmp_path / "m.jsonl").write_text('{"audio": "a.wav", "made": [{"text": 1}]}\n')
+    code, out, said = captions("show", tmp_path / "m.jsonl")
+    assert (code, out) == (3, "")
+    assert "m.jsonl:1: made has an object whose text takes a text, but is 1" in said
