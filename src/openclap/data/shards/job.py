@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import math
 import re
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -20,11 +17,11 @@ from urllib.parse import quote
 from openclap.atomic import file_written_whole
 from openclap.config import digest
 from openclap.data.manifest import Manifest, manifest_row
-from openclap.data.reading import end_with_parent, worker_context
 from openclap.data.shards.encode import ShardConfig, check_encoder, encode_clip
 from openclap.data.shards.index import FORMAT_VERSION, ShardHead, as_json, index_beside, read_head
 from openclap.data.shards.read import ABOUT
-from openclap.data.shards.write import ShardTask, WrittenShard, write_shard
+from openclap.data.shards.workers import write_all
+from openclap.data.shards.write import ShardTask, WrittenShard
 from openclap.errors import AudioError, ConfigError, DataError
 from openclap.exclusive import held
 
@@ -33,8 +30,7 @@ Progress = Callable[[int, int], None]
 
 _CLIPS_PER_SHARD = 512
 _PROBED = 64  # clips that tell how large one is
-_ASK_S = 0.5  # how often other processes are asked how far they are
-_LEFT_OVER = re.compile(r"\.[0-9a-f]{8}\.\d+\.(tar|index\.jsonl)")  # of a process that was killed (openclap.atomic)
+_LEFT_OVER = re.compile(r"\.[0-9a-f]{8}\.\S+\.(tar|json|jsonl)")  # of a process that was killed (openclap.atomic)
 
 
 @dataclass(frozen=True)
@@ -82,21 +78,24 @@ def write_shards(
 ) -> ShardReport:
     """A report, after the clips of `manifest` have been put into shards below `out`, as `openclap.data.shards` says.
 
-    Shards that an earlier call with the same clips and options has completed stay as they are; a process that is
-    killed loses the shards that it was at. What is in a shard depends on the clips and the options alone.
+    Shards that an earlier call with the same clips and options has completed stay as they are, also where a sound has
+    been changed since; a process that is killed loses the shards that it was at. What is in a shard depends on the
+    clips and the options alone.
 
     Args:
         manifest: the clips; read it with `check_files=False`, and sounds that are not there are left out and told.
         out: the folder, empty or of such an earlier call.
         config: how they are made.
         workers: processes; 1 works in this one. A script that has more needs `if __name__ == "__main__":`.
-        progress: called now and then.
+        progress: called now and then, at last when all is done.
 
     Raises:
         ConfigError: if `out` holds something else, or another process is at work on it, or Opus cannot be written.
         DataError: if not one clip can be used, the disk is full, or a worker was killed.
     """
     config = config or ShardConfig()
+    if not len(manifest):
+        raise DataError(f"{manifest.path} holds no clips")
     check_encoder(config)
     out.mkdir(parents=True, exist_ok=True)
     try:
@@ -120,8 +119,7 @@ class _Job:
     def run(self, workers: int, progress: Progress) -> ShardReport:
         """Write what is missing, and then what is said of all."""
         begin = time.perf_counter()
-        waiting = []
-        before = 0
+        waiting, before = [], 0
         for archive, first, positions in self._plan():
             if _done(archive) is None:
                 waiting.append((archive, first, positions))
@@ -130,21 +128,20 @@ class _Job:
         tasks = (self._task(*task) for task in waiting)
         told = partial(progress, before)
         told(0)
-        written = list(_in_turn(tasks, told) if workers <= 1 else _at_once(tasks, workers, told))
+        written = list(write_all(tasks, workers, told))
         return self._finish(len(waiting), written, time.perf_counter() - begin)
 
     def _begin(self) -> int:
         """Clips a shard, once the folder is known to be of these clips and options."""
         file = self._out / ABOUT
         made_of = {"config": self._config.plain(), "manifest": _rows_digest(self._manifest)}
+        for entry in [entry for entry in self._out.rglob(".*") if _LEFT_OVER.fullmatch(entry.name)]:
+            entry.unlink(missing_ok=True)
         if file.is_file():
             about = _read_about(file)
             if digest({name: about[name] for name in made_of}) != digest(made_of):
                 other = "options" if about["manifest"] == made_of["manifest"] else "clips"
                 raise ConfigError(f"{self._out} holds shards of other {other}: give another --out, or delete it")
-            for entry in self._out.rglob(".*"):
-                if _LEFT_OVER.fullmatch(entry.name):
-                    entry.unlink(missing_ok=True)
             return int(about["clips_per_shard"])
         if any(self._out.iterdir()):
             raise ConfigError(f"{self._out} is not empty, and holds no {ABOUT}: give a folder of its own")
@@ -220,53 +217,6 @@ class _Job:
                 sizes.setdefault(archive.parent, {})[archive.name] = head.clips
         for folder, counts in sizes.items():
             _write(folder / "sizes.json", json.dumps(counts, indent=2).encode() + b"\n")
-
-
-def _in_turn(tasks: Iterator[ShardTask], told: Callable[[int], None]) -> Iterator[WrittenShard]:
-    counter = itertools.count(1)
-    for task in tasks:
-        yield write_shard(task, lambda: told(next(counter)))
-
-
-def _at_once(tasks: Iterator[ShardTask], workers: int, told: Callable[[int], None]) -> Iterator[WrittenShard]:
-    """Shards as they are done; no more tasks are handed out than keep the workers busy."""
-    context = worker_context()
-    count = context.Value("q", 0)
-    with ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(count,)) as pool:
-        try:
-            running: set[Future[WrittenShard]] = set()
-            while True:
-                while len(running) < 2 * workers and (task := next(tasks, None)) is not None:
-                    running.add(pool.submit(_write_in_worker, task))
-                if not running:
-                    return
-                done, running = wait(running, timeout=_ASK_S, return_when=FIRST_COMPLETED)
-                told(count.value)
-                for future in done:
-                    yield future.result()
-        except BrokenProcessPool as error:
-            reason = "was it out of memory? Run the command again, with fewer: it goes on where it was"
-            raise DataError(f"one of {workers} worker processes was ended from outside; {reason}") from error
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-_count: Any = None  # of a worker process: the clips that all of them have done
-
-
-def _start_worker(count: Any) -> None:
-    global _count  # noqa: PLW0603 - what is shared can be handed over only when the process starts
-    _count = count
-    end_with_parent(0)
-
-
-def _write_in_worker(task: ShardTask) -> WrittenShard:
-    return write_shard(task, _count_one)
-
-
-def _count_one() -> None:
-    with _count.get_lock():
-        _count.value += 1
 
 
 def _done(archive: Path) -> ShardHead | None:

@@ -18,7 +18,7 @@ from openclap.atomic import file_written_whole
 from openclap.audio.members import Member
 from openclap.data.example import Example
 from openclap.data.manifest import manifest_row
-from openclap.data.policy import all_captions
+from openclap.data.policy import training_texts
 from openclap.data.shards.encode import ShardConfig, encode_clip
 from openclap.data.shards.index import LeftOut, ShardHead, as_json, index_beside, write_index
 from openclap.errors import AudioError, DataError
@@ -138,7 +138,7 @@ def _row(example: Example, member: Member, seconds: float, root: Path) -> dict[s
 
 def _sidecar(example: Example, row: dict[str, Any]) -> dict[str, Any]:
     """What stands beside the sound in the archive: what LAION-CLAP's loader reads, and the row."""
-    theirs = {"text": list(all_captions(example)) if example.has_text else [], "tag": list(example.labels)}
+    theirs = {"text": list(training_texts(example)) if example.has_text else [], "tag": list(example.labels)}
     return theirs | {name: value for name, value in row.items() if name != "audio" and name not in theirs}
 
 
