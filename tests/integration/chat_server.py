@@ -23,11 +23,13 @@ class ChatServer:
         outputs: which ways to JSON it knows; a request that uses another is refused.
         key: the API key that it wants.
         slow_s: how long it takes for each reply.
+        retry_after: how long it asks to wait when it gets too much.
 
     Attributes:
         bodies: all requests, as they came.
         billed: tokens (read, written) of each reply that was written, by Idempotency-Key: written and billed once.
         statuses: how often each status was given, and each connection broken.
+        most: after so many requests, replies are held back until this is raised; None for no end.
     """
 
     def __init__(
@@ -38,15 +40,18 @@ class ChatServer:
         outputs: Iterable[str] = ("schema", "tool", "plain"),
         key: str | None = None,
         slow_s: float = 0.0,
+        retry_after: str = "0.05",
     ) -> None:
         self.write = write or heard
         self.faults = list(faults)
         self.outputs, self.key, self.slow_s = set(outputs), key, slow_s
+        self.retry_after = retry_after
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.billed: dict[str, tuple[int, int]] = {}
         self.statuses: Counter[str] = Counter()
         self.lock = threading.Lock()
+        self.most: int | None = None
         self._replies: dict[str, dict[str, Any]] = {}
         self._http = _Quiet(("127.0.0.1", 0), type("Handler", (_Handler,), {"owner": self}))
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02})
@@ -140,6 +145,9 @@ class _Handler(BaseHTTPRequestHandler):
         with owner.lock:
             owner.bodies.append(body)
             owner.headers.append({name.lower(): value for name, value in self.headers.items()})
+            number = len(owner.bodies)
+        while owner.most is not None and number > owner.most:
+            time.sleep(0.005)
         fault = owner.fault()
         if self.path != "/v1/chat/completions":
             return self._send(404, {"error": {"message": "no such path", "code": None}})
@@ -164,7 +172,9 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.isdigit():
             errors = {"400": "content_policy_violation", "402": "insufficient_quota"}
             error = {"error": {"message": f"injected {fault}", "code": errors.get(fault)}}
-            return self._send(int(fault), error, {"Retry-After": "0.05"} if fault in {"429", "503"} else {})
+            return self._send(
+                int(fault), error, {"Retry-After": self.owner.retry_after} if fault in {"429", "503"} else {}
+            )
         if fault == "disconnect":  # before anything was written
             self.owner.statuses["disconnect"] += 1
             return self._hang_up()

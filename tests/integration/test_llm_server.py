@@ -112,15 +112,15 @@ stage = stages.get("llm")(model="m", store={str(tmp_path / "replies.sqlite")!r},
     server={{"base_url": sys.argv[1], "concurrency": {concurrency}}})
 make_captions(read_manifest({str(manifest.path)!r}, check_files=False), stage, Path({str(tmp_path / "out.jsonl")!r}))
 """
-    with ChatServer(slow_s=0.02) as server:
-        for stop_at in (4, 20):
+    with ChatServer() as server:
+        for server.most in (4, 20):
             process = subprocess.Popen([sys.executable, "-c", code, server.url])
-            deadline = time.monotonic() + 60
-            while len(server.bodies) < stop_at and process.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.002)
+            while len(server.bodies) < server.most + concurrency and process.poll() is None:
+                time.sleep(0.005)
             process.send_signal(signal.SIGKILL)
             assert process.wait() == -signal.SIGKILL
             assert not (tmp_path / "out.jsonl").exists()
+        server.most = None
         report = make_captions(manifest, stage_at(server, tmp_path), tmp_path / "out.jsonl")
     assert report.captions == 40
     assert len(server.billed) == 40
@@ -168,7 +168,9 @@ def test_replies_that_never_came_count_as_spent(tmp_path):
     assert "never came" in stage.summary
 
 
-@pytest.mark.parametrize(("outputs", "refused", "words"), [(["tool"], 1, "handed a tool"), (["plain"], 2, "as the prompt")])
+@pytest.mark.parametrize(
+    ("outputs", "refused", "words"), [(["tool"], 1, "handed a tool"), (["plain"], 2, "as the prompt")]
+)
 def test_a_server_without_schemas_is_found_out_once(tmp_path, outputs, refused, words):
     with ChatServer(outputs=outputs) as server:
         stage = stage_at(server, tmp_path)
@@ -217,6 +219,22 @@ def test_a_server_that_is_not_there_ends_the_run_with_what_to_do(tmp_path):
     stage = stage_at(server, tmp_path, **{"server.attempts": 2})
     with pytest.raises(CaptionError, match=r"no reply in 2 tries: no connection.*same command goes on"):
         make_captions(manifest_of(tmp_path, 1), stage, tmp_path / "out.jsonl")
+
+
+def test_a_server_that_asks_to_wait_is_left_alone_for_so_long_by_all_threads(tmp_path):
+    with ChatServer(faults=["", "429"], retry_after="0.5") as server:
+        began = time.monotonic()
+        make_captions(manifest_of(tmp_path, 6), stage_at(server, tmp_path), tmp_path / "out.jsonl")
+        assert time.monotonic() - began >= 0.5
+    assert server.statuses == {"200": 6, "429": 1}
+
+
+def test_a_wait_that_is_too_long_ends_the_run(tmp_path):
+    with ChatServer(faults=["429"], retry_after="3600") as server:
+        stage = stage_at(server, tmp_path, **{"server.concurrency": 1})
+        with pytest.raises(CaptionError, match=r"asks to wait 3600 s \(429: .*same command goes on"):
+            make_captions(manifest_of(tmp_path, 2), stage, tmp_path / "out.jsonl")
+        assert len(server.bodies) == 1
 
 
 def test_the_key_is_sent_and_shown_nowhere(tmp_path, monkeypatch, caplog):

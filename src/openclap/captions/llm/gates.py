@@ -132,7 +132,8 @@ class Gates:
 _MARKUP = re.compile(r"[{}<>|\\`*#\[\]^~]|https?:|www\.|__|\n|\.(?:wav|mp3|ogg|flac|aiff?)\b", re.IGNORECASE)
 _TASK = re.compile(
     r"\bsure[,!]|\b(as an ai|language model|i cannot|i can't|i'm sorry|i am sorry|i apologi[sz]e|here (?:is|are)|json|"
-    r"instructions?|system prompt|previous prompt|the (?:captions?|labels?|prompt|detector|tagger|metadata)|"
-    r"scores? of|confidence)\b",
+    r"(?:the|these|your|all|previous|above) instructions|(?:system|previous|the) prompt|"
+    r"the (?:captions?|labels?|tagger|metadata)|(?:events?|sounds?) detected|detector (?:heard|found|reports)|"
+    r"(?:confidence|low|high) scores?)\b",
     re.IGNORECASE,
 )

@@ -48,7 +48,7 @@ class LocalModel:
                     break
                 self._generate([request for request, _ in missing.values()], ask)
         replies = [self._store.get(request.key) for request in requests]
-        return [reply or Reply("", "refused", asked=0) for reply in replies]
+        return [reply for reply in replies if reply is not None]  # all of them: what was missing was generated
 
     def _unanswered(self, requests: Sequence[Request]) -> list[tuple[Request, Reply | None]]:
         found = [(request, self._store.get(request.key)) for request in requests]

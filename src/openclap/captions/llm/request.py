@@ -21,12 +21,14 @@ class Request:
         messages: the instructions, and the clip as data.
         parameters: of the sampling: temperature, seed, max_tokens; those that are left to the server are absent.
         about: what else decides the reply: the prompt's name and digest, and of a local model its files.
+        likely_out: tokens that will likely be written; decides nothing but estimates.
     """
 
     model: str
     messages: tuple[dict[str, str], ...]
     parameters: dict[str, Any]
     about: tuple[str, ...]
+    likely_out: int = 60
 
     @cached_property
     def key(self) -> str:
@@ -45,7 +47,9 @@ class Request:
     @property
     def likely_tokens(self) -> tuple[int, int]:
         """Tokens that are likely read and written: a token is some four bytes of English."""
-        return self._bytes // 4 + _EXTRA_TOKENS // 2, min(120, self.parameters.get("max_tokens", 120))
+        return self._bytes // 4 + _EXTRA_TOKENS // 2, min(
+            self.likely_out, self.parameters.get("max_tokens", self.likely_out)
+        )
 
     @property
     def most_tokens(self) -> tuple[int, int]:

@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS replies (
     key TEXT PRIMARY KEY, model TEXT, text TEXT NOT NULL, finish TEXT, asked INTEGER NOT NULL,
     tokens_in INTEGER, tokens_out INTEGER, seconds REAL
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS replies_by_model ON replies (model);
 CREATE TABLE IF NOT EXISTS open_calls (id INTEGER PRIMARY KEY, key TEXT NOT NULL, cost REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS totals (
     one INTEGER PRIMARY KEY CHECK (one = 1), calls INTEGER, tokens_in INTEGER, tokens_out INTEGER, cost REAL, lost REAL

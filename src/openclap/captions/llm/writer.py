@@ -108,8 +108,8 @@ class WritingStage:
         evidence = config.evidence.plain()
         if config.evidence.source.endswith(".jsonl"):
             evidence["source"] = _file_digest(Path(config.evidence.source))
-        local = config.local.plain() | {"files": self._files} if self._is_local else {}
         prompt = [self._prompt.name, self._prompt.digest]
+        local = list(self._local)
         return {"version": 1, **values, "prompt": prompt, "gates": gates, "evidence": evidence, "local": local}
 
     @cached_property
@@ -152,7 +152,8 @@ class WritingStage:
                     config.model,
                     tuple(self._prompt.messages(task.data(), **fields)),
                     {key: value for key, value in parameters.items() if value is not None},
-                    (self._prompt.name, self._prompt.digest, self._files),
+                    (self._prompt.name, self._prompt.digest, *self._local),
+                    likely_out=20 + 40 * config.captions,
                 ),
             )
 
@@ -222,11 +223,15 @@ class WritingStage:
     @property
     def _model_name(self) -> str:
         """The model for provenance; of a folder its name, as the rest of the path is this machine's affair."""
-        return Path(self.config.model).name if self._files else self.config.model
+        return Path(self.config.model).name if self._is_local else self.config.model
 
     @cached_property
-    def _files(self) -> str:
-        return folder_state(Path(self.config.model)) if self._is_local else ""
+    def _local(self) -> tuple[str, ...]:
+        """What decides the replies of a local model besides its name."""
+        if not self._is_local:
+            return ()
+        local = self.config.local
+        return (folder_state(Path(self.config.model)), local.dtype, str(local.thinking))
 
     def _has_reply(self, key: str) -> bool:
         reply = self.store.get(key)
