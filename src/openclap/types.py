@@ -118,6 +118,26 @@ class TextBatch:
 
 
 @dataclass(frozen=True, eq=False)
+class NegativeTexts:
+    """Captions that nearly fit a clip of the batch, and do not; a clip may have several, or none.
+
+    Attributes:
+        text: the captions, at least one.
+        clip: the place in the batch of the clip that each is contrasted with.
+    """
+
+    text: TextBatch
+    clip: Int[Tensor, " negatives"]
+
+    def to(self, device: torch.device | str) -> NegativeTexts:
+        """The same captions on a device."""
+        return replace(self, text=self.text.to(device), clip=self.clip.to(device, non_blocking=True))
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+
+@dataclass(frozen=True, eq=False)
 class PairBatch:
     """One contrastive batch: clip i belongs to text i. Where nobody reads texts, a batch of clips alone.
 
@@ -127,12 +147,14 @@ class PairBatch:
         caption_group: clips with the same number have the same caption text; they are positives of each other.
             Without texts each clip has a number of its own.
         ids: the examples' ids, for messages.
+        negatives: what is contrasted with single clips besides the batch's texts; None where nothing is.
     """
 
     audio: AudioBatch
     text: TextBatch | None
     caption_group: Int[Tensor, " batch"]
     ids: tuple[str, ...]
+    negatives: NegativeTexts | None = None
 
     def to(self, device: torch.device | str) -> PairBatch:
         """The same batch on a device."""
@@ -141,6 +163,7 @@ class PairBatch:
             audio=self.audio.to(device),
             text=None if self.text is None else self.text.to(device),
             caption_group=self.caption_group.to(device, non_blocking=True),
+            negatives=None if self.negatives is None else self.negatives.to(device),
         )
 
     def __len__(self) -> int:
@@ -165,11 +188,23 @@ class MlpOutput(NamedTuple):
     logit_scale_text: Float[Tensor, ""]
 
 
+class NegativeOutput(NamedTuple):
+    """What a model gives for captions that nearly fit a clip and do not: unit vectors, and whose negatives they are.
+
+    `clip` is the place in the batch of each one's clip; `mlp_text_embeds` is what the second heads make of them, None
+    unless the model has such heads.
+    """
+
+    text_embeds: Float[Tensor, "negatives embed"]
+    clip: Int[Tensor, " negatives"]
+    mlp_text_embeds: Float[Tensor, "negatives embed"] | None = None
+
+
 class ClapOutput(NamedTuple):
     """What a CLAP model gives for a batch of pairs; both embeddings have unit length.
 
     `logit_scale` is the multiplier itself, exp(parameter), clamped at 100; `logit_bias` is zero unless the loss
-    (SigLIP) learns one; `mlp` is None unless the model has such heads.
+    (SigLIP) learns one; `mlp` is None unless the model has such heads; `negatives` is None unless there are some.
     """
 
     audio_embeds: Float[Tensor, "batch embed"]
@@ -177,3 +212,4 @@ class ClapOutput(NamedTuple):
     logit_scale: Float[Tensor, ""]
     logit_bias: Float[Tensor, ""]
     mlp: MlpOutput | None = None
+    negatives: NegativeOutput | None = None

@@ -17,12 +17,12 @@ from openclap.data.cache import WaveformCache
 from openclap.data.columns import ColumnConfig
 from openclap.data.example import Example
 from openclap.data.manifest import Manifest, read_manifest
-from openclap.data.policy import CaptionPolicyConfig, choose_caption
+from openclap.data.policy import CaptionPolicyConfig, check_captions, choose_caption, choose_negatives, text_key
 from openclap.data.reading import AudioRead, AudioReader, ClipRequest, FailedClip, read_batches, worker_context
 from openclap.data.sampling import BatchPlan, generator_for, seed_for
 from openclap.errors import DataError, TooManyBadSamplesError
 from openclap.text.tokenizer import Tokenizer
-from openclap.types import PairBatch
+from openclap.types import NegativeTexts, PairBatch
 
 _TOLERATED = 5
 """Bad clips that any ceiling above zero lets pass: 1 % of a small folder is less than one clip."""
@@ -49,7 +49,7 @@ class DataConfig(Config):
         train: the clips to train on.
         validation: the clips to choose the best checkpoint by, or None.
         columns: column names of both, where the synonyms do not find them.
-        captions: which of a clip's texts is taken.
+        captions: which of a clip's texts is taken, and whether negatives are.
         batch_size: clips a step; with fewer different clips than this, a step holds them all.
         workers: processes that read sound; 0 reads in the training process. A script that trains with workers needs
             the usual `if __name__ == "__main__":`.
@@ -105,7 +105,8 @@ class PairLoader:
         seed: decides order, crops, augmentation and captions.
 
     Raises:
-        DataError: if a clip has no text, or there are fewer than two different clips.
+        DataError: if a clip has no text, `config.captions` does not fit the clips, or there are fewer than two
+            different ones.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class PairLoader:
     ) -> None:
         if tokenizer is not None:
             _refuse_textless(examples)
+            check_captions(examples, config.captions)
         self.bad: list[BadSample] = []
         self._examples = examples
         self._tokenizer = tokenizer
@@ -173,14 +175,32 @@ class PairLoader:
         ids = tuple(example.id for example in chosen)
         if self._tokenizer is None:
             return PairBatch(audio=read.audio, text=None, caption_group=torch.arange(len(ids)), ids=ids)
-        epoch = self._plan.epoch(step)
+        epoch, policy = self._plan.epoch(step), self._config.captions
         captions = [
-            choose_caption(example, self._config.captions, generator_for(self._seed, "caption", epoch, example.id))
+            choose_caption(example, policy, generator_for(self._seed, "caption", epoch, example.id))
             for example in chosen
         ]
         groups: dict[str, int] = {}
-        numbers = [groups.setdefault(caption.casefold().strip(), len(groups)) for caption in captions]
-        return PairBatch(audio=read.audio, text=self._tokenizer(captions), caption_group=torch.tensor(numbers), ids=ids)
+        numbers = [groups.setdefault(text_key(caption), len(groups)) for caption in captions]
+        return PairBatch(
+            audio=read.audio,
+            text=self._tokenizer(captions),
+            caption_group=torch.tensor(numbers),
+            ids=ids,
+            negatives=self._negatives(epoch, chosen, captions, self._tokenizer) if policy.negatives else None,
+        )
+
+    def _negatives(
+        self, epoch: int, chosen: Sequence[Example], captions: Sequence[str], tokenizer: Tokenizer
+    ) -> NegativeTexts | None:
+        texts: list[str] = []
+        places: list[int] = []
+        for place, (example, caption) in enumerate(zip(chosen, captions, strict=True)):
+            generator = generator_for(self._seed, "negatives", epoch, example.id)
+            drawn = choose_negatives(example, caption, self._config.captions, generator)
+            texts += drawn
+            places += [place] * len(drawn)
+        return NegativeTexts(tokenizer(texts), torch.tensor(places)) if texts else None
 
     def _note_failed(self, failed: Sequence[FailedClip]) -> None:
         known = {bad.id for bad in self.bad}

@@ -17,7 +17,7 @@ from openclap.checkpoints.pretrained_audio import load_audio, merge_audio, put_a
 from openclap.checkpoints.pretrained_text import load_text, put_text
 from openclap.data.loader import PairLoader, read_source
 from openclap.data.manifest import Manifest
-from openclap.data.policy import all_captions
+from openclap.data.policy import training_texts
 from openclap.errors import ConfigError
 from openclap.models.clap import Clap, EncoderConfig
 from openclap.text.tokenizer import Tokenizer
@@ -140,7 +140,7 @@ def _from_parts(config: RunConfig, train: Manifest) -> Bundle:
     if written is not None:
         tokenizer, text = written.tokenizer, written.encoder
     elif text is not None:
-        captions = (caption for example in train.examples for caption in all_captions(example, config.data.captions))
+        captions = (caption for example in train.examples for caption in training_texts(example, config.data.captions))
         tokenizer = Tokenizer.train(captions, config.vocab_size, config.tokenizer)
         text = _with_vocabulary(text, tokenizer)
     audio = config.model.audio if heard is None else merge_audio(heard, config.model.audio)
@@ -198,9 +198,14 @@ def _bundle(config: RunConfig, model: Clap, tokenizer: Tokenizer | None) -> Bund
 def _validation_loader(
     validation: Manifest, frontend: Frontend, tokenizer: Tokenizer | None, config: RunConfig
 ) -> PairLoader:
-    """The same batches at every validation, of clips cut where they are cut in use."""
-    data = config.data.model_copy(update={"random_crop": False, "augment": AugmentConfig()})
-    return PairLoader(validation.examples, frontend, tokenizer, data, config.seed)
+    """The same batches at every validation, of clips cut where they are cut in use, with what people wrote of them."""
+    examples = [replace(example, made=()) for example in validation.examples]
+    captions = config.data.captions
+    if not any(example.negatives for example in examples):
+        captions = captions.model_copy(update={"negatives": 0})
+    captions = captions.model_copy(update={"weights": {}})
+    data = config.data.model_copy(update={"random_crop": False, "augment": AugmentConfig(), "captions": captions})
+    return PairLoader(examples, frontend, tokenizer, data, config.seed)
 
 
 def _own_hooks(config: RunConfig, directory: RunDirectory) -> list[Hook]:
