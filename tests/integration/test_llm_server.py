@@ -290,6 +290,20 @@ def test_rewrites_are_asked_for_caption_by_caption(tmp_path):
     assert {caption.details["prompt"] for caption in made} == {"rewrite-1"}
 
 
+def test_a_replaced_caption_gives_way_to_what_replaces_it(tmp_path):
+    made = [
+        {"text": "A person speaks", "maker": "debias", "of": ["A woman speaks"], "replaces": True},
+        {"text": "The sound of speech", "maker": "template", "of": ["speech"]},
+    ]
+    path = tmp_path / "clips.jsonl"
+    path.write_text(json.dumps({"audio": "a.wav", "captions": ["A woman speaks", "Speech"], "made": made}) + "\n")
+    manifest = read_manifest(path, check_files=False)
+    expected = {"llm": [("Speech", "A person speaks")], "paraphrase": [("Speech",), ("A person speaks",)]}
+    for name, captions in expected.items():
+        tasks = [task for task, _ in stage_at(None, tmp_path, name).requests(manifest.examples[0])]
+        assert [task.captions for task in tasks] == captions
+
+
 def test_batch_files_do_the_same_without_a_server(tmp_path):
     manifest = manifest_of(tmp_path, 5)
     stage = stage_at(None, tmp_path)

@@ -41,7 +41,7 @@ class Task:
     """Captions to be written of one input.
 
     Attributes:
-        captions: what people wrote.
+        captions: what people wrote, as `peoples_captions` has it.
         labels: classes that fit.
         events: what a tagger heard.
     """
@@ -67,6 +67,13 @@ class Task:
         if self.events:
             values["events"] = [event.plain() for event in self.events]
         return {key: value for key, value in values.items() if value}
+
+
+def peoples_captions(example: Example) -> tuple[str, ...]:
+    """What people wrote of a clip, as it is in use: a caption for which a made one stands gives way to that."""
+    replaced = example.replaced
+    texts = [*example.captions, *(caption.text for caption in example.made if caption.replaces)]
+    return tuple(dict.fromkeys(text for text in texts if text not in replaced))
 
 
 class WritingStage:

@@ -10,7 +10,7 @@ from typing import Any
 
 from openclap.captions.llm.config import WritingConfig
 from openclap.captions.llm.evidence import Event
-from openclap.captions.llm.writer import Task, WritingStage
+from openclap.captions.llm.writer import Task, WritingStage, peoples_captions
 from openclap.captions.stage import stages
 from openclap.data.example import Example
 
@@ -32,8 +32,7 @@ def build_llm(**options: Any) -> WritingStage:
     config = LlmConfig.from_options(options, origin="caption stage 'llm'")
 
     def tasks(example: Example, events: tuple[Event, ...]) -> list[Task]:
-        if not (events if config.needs_events else events or example.has_text):
-            return []
-        return [Task(example.captions, example.labels, events)]
+        task = Task(peoples_captions(example), example.labels, events)
+        return [task] if events or (task.of and not config.needs_events) else []
 
     return WritingStage("llm", config, tasks)

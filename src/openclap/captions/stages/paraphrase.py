@@ -13,7 +13,7 @@ from pydantic import Field
 
 from openclap.captions.llm.config import GateConfig, WritingConfig
 from openclap.captions.llm.evidence import Event
-from openclap.captions.llm.writer import Task, WritingStage
+from openclap.captions.llm.writer import Task, WritingStage, peoples_captions
 from openclap.captions.stage import stages
 from openclap.data.example import Example
 
@@ -44,8 +44,8 @@ def build_paraphrase(**options: Any) -> WritingStage:
     config = ParaphraseConfig.from_options(options, origin="caption stage 'paraphrase'")
 
     def tasks(example: Example, events: tuple[Event, ...]) -> list[Task]:
-        if example.captions:
-            return [Task((caption,), events=events) for caption in example.captions[: config.most_captions]]
+        if captions := peoples_captions(example):
+            return [Task((caption,), events=events) for caption in captions[: config.most_captions]]
         return [Task(labels=example.labels, events=events)] if example.labels and config.labels else []
 
     return WritingStage("paraphrase", config, tasks)
