@@ -63,6 +63,7 @@ COMPANY = {
     "The husband and wife argue": "The two spouses argue",
     "His mother and father talk": "Their parents talk",
     "A man or a woman speaks": "A person speaks",
+    "A man woman speak": "Two people speak",
     "A man speaks, then a woman laughs": "A person speaks, then another person laughs",
     "A man and a boy talk": "A person and a child talk",
     "A man speaks and a man laughs": "A person speaks and a person laughs",

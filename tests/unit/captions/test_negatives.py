@@ -12,6 +12,7 @@ from openclap.captions.negatives.attributes import attribute_negatives, binding_
 from openclap.captions.negatives.make import KINDS, negatives
 from openclap.captions.negatives.order import order_negatives, overlap_negatives
 from openclap.captions.stage import stages
+from openclap.captions.stages.negatives import NegativesConfig
 from openclap.captions.words import Words
 from openclap.data.example import Example, MadeCaption
 from openclap.errors import ConfigError
@@ -148,6 +149,7 @@ def test_the_stage_says_what_was_twisted_and_how() -> None:
     assert negative.text.startswith("A person speaks")
     assert stage.estimate([clip, Example("y", PATH, labels=("dog",))]).clips == 1
     assert stage.identity != stages.get("negatives")(seed=1).identity
+    assert NegativesConfig().kinds == tuple(KINDS)
     with pytest.raises(ConfigError, match="kinds"):
         stages.get("negatives")(kinds=["mood"])
 

@@ -185,7 +185,7 @@ def _opening(words: Words, head: int) -> tuple[int, int]:
         word = words.at(at)
         if word in _DETERMINERS or word.endswith("'s"):
             return at, at + 1
-        if word in _NO_ADJECTIVES or word in SINGULAR_VERBS:
+        if word in _NO_ADJECTIVES or word in SINGULAR_VERBS or word in NOUNS:
             break
         if word.endswith("ing") and words.at(at - 1) not in _DETERMINERS:
             break
