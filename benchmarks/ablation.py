@@ -6,10 +6,10 @@
     python benchmarks/ablation.py --data MANIFEST --out runs/sweep --sweep weight [--values 0.1 0.3 1]
     python benchmarks/ablation.py --data MANIFEST --out runs/ablation --calibrate [--arm …]
 
-Each arm is the recipe `flap-tiny` with other masks, or with reconstruction, or with HTSAT ("htsat", the recipe
-`starter`'s encoder on its own front-end); "pretrained" begins with the encoder of an MAE run of the same minutes on the
-same clips. All have the same minutes of training, the same frozen text encoder, batch and captions. A run that is there
-is evaluated again, not trained again.
+Each arm is the recipe `flap-tiny` with other masks, or with reconstruction, or with HTSAT ("htsat": the recipe
+`starter`, with its own front-end and `flap-tiny`'s optimiser; "htsat-adamw": with its own optimiser); "pretrained"
+begins with the encoder of an MAE run of the same minutes on the same clips. All have the same minutes of training, the
+same frozen text encoder, batch and captions. A run that is there is evaluated again, not trained again.
 
 The clock ends every run, which is fair on an idle machine alone. So `--calibrate` first measures there how long a step
 of each arm takes (calibration.json); where that file lies in OUT, each arm takes as many steps as the minutes hold, and
@@ -36,18 +36,22 @@ from typing import Any
 
 CLI = [sys.executable, "-m", "openclap"]
 BATCH = 192
-RATIO = 0.8
+RATIO = 0.88
 WEIGHT = 1.0
 MASKS: dict[str, dict[str, Any]] = {
     "none": {"kind": "none"},
     "1d": {"kind": "1d", "ratio": RATIO},
-    "2d": {"kind": "2d", "time_ratio": 0.55, "mel_ratio": 0.5},
+    "2d": {"kind": "2d", "time_ratio": 0.75, "mel_ratio": 0.5},
     "block": {"kind": "block", "ratio": RATIO},
     "energy": {"kind": "energy", "ratio": RATIO},
 }
 RECONSTRUCTION = {"loss": "mse", "over": "masked"}
 DECODER = {"dim": 128, "depth": 2, "heads": 4, "blocks": "global"}
-ARMS = ("none", "1d", "2d", "none-recon", "1d-recon", "2d-recon", "htsat", "block", "energy", "pretrained")
+ARMS = (
+    *("none", "1d", "2d", "none-recon", "1d-recon", "2d-recon"),
+    *("htsat", "htsat-adamw", "block", "energy", "pretrained"),
+)
+OPTIMISER = ("name", "lr", "muon_lr_factor", "weight_decay")
 DEFAULT_ARMS = ("none", "1d", "2d", "none-recon", "1d-recon", "2d-recon", "htsat")
 WHOLE = ['data.train.where={"split": "train"}', "data.validation=null"]
 TEST = {"retrieval": ["--where", "split=test"], "zero-shot": ["--where", "split=test"]}
@@ -99,8 +103,8 @@ def main() -> None:
 
 def arm_settings(arm: str, ratio: float | None = None, weight: float = WEIGHT) -> list[str]:
     """The settings that make an arm of the recipe."""
-    if arm == "htsat":
-        return []
+    if arm.startswith("htsat"):
+        return [] if arm == "htsat-adamw" else _optimiser()
     mask = dict(MASKS[arm.removesuffix("-recon") if arm != "pretrained" else "1d"])
     if ratio is not None:
         mask["ratio"] = ratio
@@ -158,9 +162,9 @@ def _steps(run: Path) -> list[dict[str, Any]]:
 
 def train(name: str, settings: list[str], seed: int, data: Path, out: Path, end: list[str]) -> dict[str, Any]:
     """Steps and minutes of a run, trained now unless it is there."""
-    recipe = "starter" if name == "htsat" else "flap-tiny"
+    recipe = "starter" if name.startswith("htsat") else "flap-tiny"
     common = [f"seed={seed}", "trainer.max_epochs=null", "trainer.eval_every=null"]
-    if name == "htsat":
+    if name.startswith("htsat"):
         common.append(f"data.batch_size={BATCH}")
     if not (out / "last").is_dir():
         options = _set([*common, *settings, *end])
@@ -173,14 +177,11 @@ def pretrain(seed: int, data: Path, out: Path, end: list[str]) -> Path:
     """An MAE run of flap-tiny's encoder on the training clips alone; trained now unless it is there."""
     run = out.with_name(f"{out.name}-mae")
     if not (run / "last").is_dir():
-        from openclap.recipes.registry import recipes
-
-        tiny = recipes.get("flap-tiny")().plain()
+        tiny = _tiny()
         settings = {
             "model.audio": tiny["model"]["audio"],
             "model.decoder": DECODER,
             "frontend": tiny["frontend"],
-            **{f"optim.{key}": tiny["optim"][key] for key in ("name", "lr", "weight_decay")},
             "data.batch_size": BATCH,
             "data.workers": 0,
             "data.cache_bytes": tiny["data"]["cache_bytes"],
@@ -188,9 +189,20 @@ def pretrain(seed: int, data: Path, out: Path, end: list[str]) -> Path:
             "trainer.max_epochs": None,
             "seed": seed,
         }
-        options = _set([f"{key}={json.dumps(value)}" for key, value in settings.items()] + end)
+        options = _set([f"{key}={json.dumps(value)}" for key, value in settings.items()] + _optimiser() + end)
         ask_nothing([*CLI, "train", "mae-vitb", "--data", str(data), "--out", str(run), *options])
     return run
+
+
+def _tiny() -> dict[str, Any]:
+    from openclap.recipes.registry import recipes
+
+    return recipes.get("flap-tiny")().plain()
+
+
+def _optimiser() -> list[str]:
+    """The optimiser of flap-tiny, for other recipes."""
+    return [f"optim.{key}={json.dumps(_tiny()['optim'][key])}" for key in OPTIMISER]
 
 
 def evaluate(run: Path, data: Path, where: dict[str, list[str]]) -> list[dict[str, Any]]:
