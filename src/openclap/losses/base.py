@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from openclap.registry import Registry
-from openclap.types import ClapOutput
+from openclap.types import ClapOutput, NegativeOutput
 
 
 class PairLoss(Protocol):
@@ -19,7 +19,8 @@ class PairLoss(Protocol):
         """The loss of a batch.
 
         Args:
-            output: unit vectors, where audio i belongs to text i, and what turns cosines into logits.
+            output: unit vectors, where audio i belongs to text i, what turns cosines into logits, and perhaps negatives
+                of single clips: a loss that does not look at `output.negatives` trains without them.
             caption_group: pairs with the same number have the same caption and are positives of each other; None says
                 that all captions differ.
         """
@@ -41,3 +42,10 @@ def positives(caption_group: Int[Tensor, " batch"] | None, output: ClapOutput) -
     if caption_group is None:
         return torch.eye(len(output.audio_embeds), dtype=torch.bool, device=output.audio_embeds.device)
     return caption_group[:, None] == caption_group[None, :]
+
+
+def negative_logits(output: ClapOutput, negatives: NegativeOutput) -> Float[Tensor, " negatives"]:
+    """`logit_scale` × cosine + `logit_bias` of each negative and the clip it is of, float32 even under autocast."""
+    audio, text = output.audio_embeds.float(), negatives.text_embeds.float()
+    with torch.autocast(audio.device.type, enabled=False):
+        return output.logit_scale.float() * (audio[negatives.clip] * text).sum(dim=1) + output.logit_bias.float()

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from openclap.types import ClapOutput, NegativeOutput
+
 
 @torch.no_grad()
 def in_batch_accuracy(
@@ -27,12 +29,20 @@ def in_batch_accuracy(
     return hits[0], hits[1]
 
 
+@torch.no_grad()
+def negative_accuracy(output: ClapOutput, negatives: NegativeOutput) -> Float[Tensor, ""]:
+    """Share of negatives that are farther from their clip than its own text is; guessing has one half."""
+    own = (output.audio_embeds * output.text_embeds).sum(dim=1)
+    wrong = (output.audio_embeds[negatives.clip] * negatives.text_embeds).sum(dim=1)
+    return (own[negatives.clip] > wrong).float().mean()
+
+
 def weighted_mean(rows: Iterable[tuple[int, Mapping[str, float]]]) -> dict[str, float]:
-    """The mean of each named value over (weight, values) rows; all rows have the same names."""
+    """The mean of each named value over the (weight, values) rows that have it."""
     totals: dict[str, float] = {}
-    weights = 0
+    weights: dict[str, int] = {}
     for weight, values in rows:
-        weights += weight
         for name, value in values.items():
             totals[name] = totals.get(name, 0.0) + weight * value
-    return {name: total / weights for name, total in totals.items()}
+            weights[name] = weights.get(name, 0) + weight
+    return {name: total / weights[name] for name, total in totals.items()}

@@ -18,7 +18,7 @@ from openclap.errors import ConfigError
 from openclap.losses.base import PairLoss, losses
 from openclap.models.clap import Clap
 from openclap.registry import Registry
-from openclap.types import PairBatch, TextBatch
+from openclap.types import NegativeOutput, PairBatch, TextBatch
 
 
 class Objective(Protocol):
@@ -97,6 +97,16 @@ def texts_of(batch: PairBatch) -> TextBatch:
             "this objective reads texts, but the batch has none: take the objective 'mae' for sound alone"
         )
     return batch.text
+
+
+def negatives_of(model: Clap, batch: PairBatch) -> NegativeOutput | None:
+    """What a model gives for the batch's negative captions; None where it has none."""
+    if batch.negatives is None:
+        return None
+    text = batch.negatives.text
+    vectors = model.encode_text(text.input_ids, text.attention_mask)
+    second = None if model.mlp_heads is None else model.mlp_heads.text(vectors)
+    return NegativeOutput(vectors, batch.negatives.clip, second)
 
 
 def check_text(model: Clap, name: str) -> None:

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from openclap.losses.base import PairLoss
 from openclap.models.clap import Clap
-from openclap.training.metrics import in_batch_accuracy
-from openclap.training.objectives.base import check_text, objectives, texts_of
+from openclap.training.metrics import in_batch_accuracy, negative_accuracy
+from openclap.training.objectives.base import check_text, negatives_of, objectives, texts_of
 from openclap.types import ClapOutput, PairBatch
 
 
@@ -35,20 +35,23 @@ class ContrastiveObjective:
     def __call__(
         self, model: Clap, features: Float[Tensor, "batch views frames mels"], batch: PairBatch
     ) -> dict[str, Tensor]:
-        """The loss, in-batch accuracies both ways, and in training the logit scale."""
+        """The loss, in-batch accuracies both ways and over negatives, and in training the logit scale."""
         text = texts_of(batch)
         audio = batch.audio
         output = model(features, audio.is_longer, text.input_ids, text.attention_mask, audio.frames)
-        parts = self.compare(output, batch)
+        parts = self.compare(output._replace(negatives=negatives_of(model, batch)), batch)
         if model.training:  # for validation it is not a measure of anything
             parts["logit_scale"] = output.logit_scale.detach()
         return parts
 
     def compare(self, output: ClapOutput, batch: PairBatch) -> dict[str, Tensor]:
-        """The loss of embeddings, and in-batch accuracies both ways."""
+        """The loss of embeddings, in-batch accuracies both ways, and, if there are negatives, that over them."""
         with torch.autocast(output.audio_embeds.device.type, enabled=False):  # the logits' product stays in float32
             loss = self.loss(output, batch.caption_group)
             audio_to_text, text_to_audio = in_batch_accuracy(
                 output.audio_embeds, output.text_embeds, batch.caption_group
             )
-        return {"loss": loss, "audio_to_text_accuracy": audio_to_text, "text_to_audio_accuracy": text_to_audio}
+            parts = {"loss": loss, "audio_to_text_accuracy": audio_to_text, "text_to_audio_accuracy": text_to_audio}
+            if output.negatives is not None:
+                parts["negative_accuracy"] = negative_accuracy(output, output.negatives)
+        return parts

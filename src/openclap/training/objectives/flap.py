@@ -20,7 +20,7 @@ from openclap.losses.base import PairLoss
 from openclap.losses.reconstruction import ReconstructionConfig
 from openclap.models.clap import Clap
 from openclap.models.masking import MaskingConfig
-from openclap.training.objectives.base import check_text, objectives, texts_of
+from openclap.training.objectives.base import check_text, negatives_of, objectives, texts_of
 from openclap.training.objectives.contrastive import ContrastiveObjective
 from openclap.training.objectives.masked import (
     MaskedClips,
@@ -29,7 +29,7 @@ from openclap.training.objectives.masked import (
     encoder_of,
     same_chance,
 )
-from openclap.types import PairBatch
+from openclap.types import NegativeOutput, PairBatch
 
 
 class FlapConfig(Config):
@@ -92,7 +92,8 @@ class FlapObjective:
     ) -> dict[str, Tensor]:
         clips, text = MaskedClips(model, features, batch.audio.frames), texts_of(batch)
         text_embeds = model.encode_text(text.input_ids, text.attention_mask)
-        views = [self._view(model, clips, text_embeds, batch) for _ in range(self.config.views)]
+        negatives = negatives_of(model, batch)
+        views = [self._view(model, clips, text_embeds, negatives, batch) for _ in range(self.config.views)]
         parts = {name: torch.stack([view[name] for view in views]).mean() for name in views[0]}
         loss = contrastive = parts.pop("loss")
         parts = {"contrastive": contrastive.detach(), **parts}
@@ -102,11 +103,16 @@ class FlapObjective:
         return {"loss": loss, **parts}
 
     def _view(
-        self, model: Clap, clips: MaskedClips, text_embeds: Float[Tensor, "batch embed"], batch: PairBatch
+        self,
+        model: Clap,
+        clips: MaskedClips,
+        text_embeds: Float[Tensor, "batch embed"],
+        negatives: NegativeOutput | None,
+        batch: PairBatch,
     ) -> dict[str, Tensor]:
         encoded, masks = clips.encoded(self.config.masking)
         output = model.paired(model.project_audio(clips.pooled(encoded)), text_embeds)
-        parts = self._contrastive.compare(output, batch)
+        parts = self._contrastive.compare(output._replace(negatives=negatives), batch)
         parts["logit_scale"] = output.logit_scale.detach()
         if self.config.reconstruction is not None:
             error = clips.reconstruction(decoder_of(model), self.config.reconstruction, encoded, masks)
