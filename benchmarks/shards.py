@@ -1,7 +1,7 @@
 """What do shards cost to write and bring to read; how large is an index, and how long does a manifest take to read?
 
-    python benchmarks/shards.py [--manifest FILE] [--rate-hz 48000] [--workers 1 2] [--rounds 3] [--members 200000]
-                                [--json FILE]
+    python benchmarks/shards.py [--manifest FILE] [--rate-hz 48000] [--workers 1 2] [--rounds 3] [--clips N]
+                                [--members 200000] [--json FILE]
 
 Writing: hours of sound that a core writes in a minute of its time (and of the clock), by format and number of workers.
 
@@ -24,6 +24,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,14 @@ def main() -> None:
     parser.add_argument("--rate-hz", type=int, default=48_000)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--clips", type=int, help="so many of the manifest's clips, evenly spaced")
     parser.add_argument("--members", type=int, default=200_000)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     manifest = read_manifest(options.manifest)
+    if options.clips is not None:
+        chosen = (place * len(manifest) // options.clips for place in range(options.clips))
+        manifest = replace(manifest, examples=tuple(manifest.examples[place] for place in chosen))
     found: dict[str, Any] = {
         "date": datetime.now(UTC).date().isoformat(),
         "cores": os.cpu_count(),

@@ -124,6 +124,12 @@ class TestOurOwn:
         shutil.rmtree(tmp_path / "in")
         assert [decode(example.audio).samples.tobytes() for example in read_manifest(tmp_path / "elsewhere")] == before
 
+    def test_shards_made_of_shards_still_say_where_the_sound_came_from(self, shards: Path, tmp_path: Path) -> None:
+        write_shards(read_manifest(shards), tmp_path / "again", CONFIG.model_copy(update={"clips_per_shard": 5}))
+        first, again = read_manifest(shards).examples, read_manifest(tmp_path / "again").examples
+        assert [replace(example, audio=Path()) for example in again] == [replace(e, audio=Path()) for e in first]
+        assert len(list((tmp_path / "again" / "train").glob("*.tar"))) == 2
+
     def test_a_lost_index_is_made_again_out_of_the_archive(self, shards: Path) -> None:
         expected = read_manifest(shards).examples
         (shards / "shards.json").unlink()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from openclap.atomic import file_written_whole
-from openclap.audio.members import Member
+from openclap.audio.members import Member, member_of
 from openclap.data.example import Example
 from openclap.data.manifest import manifest_row
 from openclap.data.policy import training_texts
@@ -127,10 +127,12 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
 
 
 def _row(example: Example, member: Member, seconds: float, root: Path) -> dict[str, Any]:
-    """The clip's row, with its sound in the shard."""
-    original: dict[str, Any] = {"audio": _from_root(example, root)}
-    if example.start_s or example.duration_s is not None:
-        original |= {"start_s": example.start_s, "duration_s": example.duration_s}
+    """The clip's row, with its sound in the shard; of one that comes out of a shard, `original` is the first one."""
+    original: Any = example.extra.get("original") if member_of(example.audio) is not None else None
+    if original is None:
+        original = {"audio": _from_root(example, root)}
+        if example.start_s or example.duration_s is not None:
+            original |= {"start_s": example.start_s, "duration_s": example.duration_s}
     extra = {**example.extra, "seconds": seconds, "original": original}
     moved = replace(example, audio=member.path, start_s=0.0, duration_s=None, extra=extra)
     return manifest_row(moved, member.archive.parent)
