@@ -1,7 +1,7 @@
 """An encoder-decoder of Hugging Face `transformers` that turns one text into another, the same in whatever batch.
 
-Sampling draws from a generator of each text's own: the greatest of the log-probabilities with Gumbel noise is a sample
-of them, so that neither the batch's other texts nor anything global decides what is written.
+Sampling draws from a generator of each text's own (`draws.py`): neither the batch's other texts nor anything global
+decides what is written.
 """
 
 from __future__ import annotations
@@ -12,15 +12,13 @@ import threading
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import Field
 
+from openclap.captions.draws import drawing
 from openclap.config import Config
 from openclap.errors import CaptionError, some
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 _FILES = ("*.json", "*.safetensors", "*.model", "*.txt")
 _TOKENIZERS = ("tokenizer.json", "spiece.model", "sentencepiece.bpe.model", "vocab.json")
@@ -115,7 +113,9 @@ class Seq2Seq:
                 no_repeat_ngram_size=options.no_repeat_ngram,
                 length_penalty=options.length_penalty if options.beams > 1 and not drawn else None,
                 early_stopping=options.beams > 1 and not drawn,
-                logits_processor=[_noise(draws, options)] if drawn else [],
+                logits_processor=[drawing([_seed(draw, options) for draw in draws], options.temperature)]
+                if drawn
+                else [],
             )
         return [" ".join(text.split()) for text in tokenizer.batch_decode(ids, skip_special_tokens=True)]
 
@@ -184,19 +184,8 @@ def _check_tokenizer(tokenizer: Any, model: Any, name: str) -> None:
         raise CaptionError(f"model {name!r}: its tokenizer does not know plain English words, as in {_PROBE!r}")
 
 
-def _noise(draws: Sequence[str], options: WritingOptions) -> Any:
-    """A logits processor that makes the likeliest token a sample at the temperature, by each text's own draws."""
-    import torch
-
-    digests = [hashlib.blake2b(f"{options.seed} {draw}".encode(), digest_size=7).digest() for draw in draws]
-    generators = [torch.Generator().manual_seed(int.from_bytes(digest, "big")) for digest in digests]
-
-    def add(_: Tensor, scores: Tensor) -> Tensor:
-        uniform = torch.stack([torch.rand(scores.shape[-1], generator=generator) for generator in generators])
-        gumbel = -torch.log(-torch.log(uniform.clamp(1e-20, 1 - 1e-7)))
-        return scores.float() / options.temperature + gumbel.to(scores.device)
-
-    return add
+def _seed(draw: str, options: WritingOptions) -> int:
+    return int.from_bytes(hashlib.blake2b(f"{options.seed} {draw}".encode(), digest_size=7).digest(), "big")
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,7 +1,7 @@
 """A model of Hugging Face `transformers` in this process: batched, and the same for the same seed.
 
-Sampling draws from a generator of its own for each request (the Gumbel trick: the greatest of the log-probabilities
-with Gumbel noise is a sample of them), so that neither the batch's other clips nor anything global decides a reply.
+Sampling draws from a generator of its own for each request (`draws.py`): neither the batch's other clips nor anything
+global decides a reply.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from openclap.captions.draws import drawing
 from openclap.captions.llm.config import WritingConfig
 from openclap.captions.llm.replies import is_final
 from openclap.captions.llm.request import Request
 from openclap.captions.llm.store import Reply, ReplyStore
-from openclap.errors import CaptionError
+from openclap.errors import CaptionError, some
 
 _MOST_NEW_TOKENS = 2048  # where max_tokens is left open: a model without an end would write for ever
 
@@ -59,6 +60,8 @@ class LocalModel:
 
         tokenizer, model = self._loaded
         prompts = [self._prompt(request) for request in requests]
+        temperature = self._config.temperature
+        seeds = [int(request.key[:12], 16) + request.parameters.get("seed", 0) + ask for request in requests]
         began = time.monotonic()
         batch = tokenizer(prompts, return_tensors="pt", padding=True, add_special_tokens=False).to(model.device)
         batch.pop("token_type_ids", None)
@@ -69,7 +72,7 @@ class LocalModel:
                 max_new_tokens=self._config.max_tokens or _MOST_NEW_TOKENS,
                 do_sample=False,
                 pad_token_id=tokenizer.pad_token_id,
-                logits_processor=[_noise(requests, self._config.temperature or 0.0, ask)],
+                logits_processor=[drawing(seeds, temperature)] if temperature else [],
             )[:, width:]
         seconds = (time.monotonic() - began) / len(requests)
         ends = _end_ids(tokenizer, model)
@@ -96,17 +99,24 @@ class LocalModel:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
+        from openclap.models.text.backbone import quiet_transformers
+
         config = self._config.local
         device = config.device
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         name = self._config.model
         try:
-            tokenizer = AutoTokenizer.from_pretrained(name, padding_side="left")
-            model = AutoModelForCausalLM.from_pretrained(name, dtype=config.dtype, use_safetensors=True)
+            with quiet_transformers():
+                tokenizer = AutoTokenizer.from_pretrained(name, padding_side="left")
+                model, report = AutoModelForCausalLM.from_pretrained(
+                    name, dtype=config.dtype, use_safetensors=True, output_loading_info=True
+                )
         except (OSError, ValueError, KeyError, ImportError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise CaptionError(f"model {name!r} cannot be loaded as a causal language model: {reason}") from error
+        if missing := sorted(report["missing_keys"]):
+            raise CaptionError(f"model {name!r} lacks weights that its config calls for: {some(missing)}")
         if tokenizer.chat_template is None:
             raise CaptionError(f"model {name!r} has no chat template: take one that was trained to follow instructions")
         if tokenizer.pad_token_id is None:
@@ -125,23 +135,6 @@ def folder_state(folder: Path) -> str:
     stats = [(path.name, path.stat()) for path in sorted(folder.iterdir()) if path.is_file()]
     text = repr([(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats])
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:12]
-
-
-def _noise(requests: Sequence[Request], temperature: float, ask: int) -> Any:
-    """A logits processor that makes the likeliest token a sample at this temperature."""
-    import torch
-
-    seeds = [int(request.key[:12], 16) + request.parameters.get("seed", 0) + ask for request in requests]
-    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-
-    def add(_: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        if temperature <= 0:
-            return scores
-        uniform = torch.stack([torch.rand(scores.shape[-1], generator=generator) for generator in generators])
-        gumbel = -torch.log(-torch.log(uniform.clamp(1e-20, 1 - 1e-7)))
-        return scores.float() / temperature + gumbel.to(scores.device)
-
-    return add
 
 
 def _end_ids(tokenizer: Any, model: Any) -> set[int]:
