@@ -19,7 +19,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from openclap.config import Config
-from openclap.models.layers.fusion import FrameFusion, FusionKind, build_blend
+from openclap.models.layers.fusion import FusionKind, build_blend
 from openclap.models.layers.spec_augment import SpecAugmentConfig
 from openclap.models.layers.swin import PatchMerging, Reorder, SwinBlock, WindowAttention
 from openclap.models.layers.view_encoder import ViewEncoder
@@ -142,10 +142,7 @@ class Htsat(ViewEncoder):
         self.apply(_initialise)
         # Theirs are convolutions here and in the fusion, which keep torch's own start.
         self.patch_embed.reset_parameters()
-        if config.fusion.endswith("1d"):
-            self.fusion = FrameFusion(config.fusion, config.n_mels)
-        elif config.fusion.endswith("2d"):
-            self.fusion = PatchFusion(config)
+        self.fusion = self._fusion(lambda: PatchFusion(config))
 
     def forward(
         self, features: Float[Tensor, "batch views frames mels"], is_longer: Bool[Tensor, " batch"] | None = None

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from openclap.config import Config
 from openclap.models.layers.conv_norm import ConvNorm, average
-from openclap.models.layers.fusion import FrameFusion, FusionKind, build_blend
+from openclap.models.layers.fusion import FusionKind, build_blend
 from openclap.models.layers.spec_augment import SpecAugmentConfig
 from openclap.models.layers.view_encoder import ViewEncoder
 from openclap.models.zoo import audio_encoders
@@ -98,10 +98,7 @@ class Pann(ViewEncoder):
         self.head_dropout = nn.Dropout(config.head_dropout)
         self.head = nn.Linear(self.dim, self.dim)
         self.apply(_initialise)
-        if config.fusion.endswith("1d"):
-            self.fusion = FrameFusion(config.fusion, config.n_mels)
-        elif config.fusion.endswith("2d"):
-            self.fusion = MapFusion(config.fusion, config.channels[0])
+        self.fusion = self._fusion(lambda: MapFusion(config.fusion, config.channels[0]))
 
     def forward(
         self, features: Float[Tensor, "batch views frames mels"], is_longer: Bool[Tensor, " batch"] | None = None

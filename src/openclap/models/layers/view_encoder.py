@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from openclap.errors import ConfigError
-from openclap.models.layers.fusion import FusionKind, count_views, longer_rows
+from openclap.models.layers.fusion import FrameFusion, FusionKind, count_views, longer_rows
 from openclap.models.layers.spec_augment import SpecAugment, SpecAugmentConfig
 
 
@@ -32,7 +32,7 @@ class ViewEncoder(nn.Module):
 
     Args:
         n_mels: mel bins of the features.
-        kind: how views are fused; a subclass sets `fusion` to its module of that kind.
+        kind: how views are fused; a subclass sets `fusion` to what `_fusion` gives.
         spec_augment: stripes of zeros over the features, in training; None has none.
     """
 
@@ -44,6 +44,13 @@ class ViewEncoder(nn.Module):
         self.spec_augment = SpecAugment(spec_augment) if spec_augment else nn.Identity()
         self.fusion: nn.Module | None = None
         self._kind = kind
+
+    def _fusion(self, of_maps: Callable[[], nn.Module]) -> nn.Module | None:
+        """The module that fuses views: of frames for 1-D kinds, what `of_maps` makes for 2-D ones; else None."""
+        if self._kind.endswith("1d"):
+            assert self.n_mels is not None
+            return FrameFusion(self._kind, self.n_mels)
+        return of_maps() if self._kind.endswith("2d") else None
 
     def _check(self, features: Float[Tensor, "batch views frames mels"], least: int, most: int | None) -> None:
         _, views, frames, mels = features.shape
