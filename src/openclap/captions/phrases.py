@@ -31,9 +31,11 @@ class Phrase:
 def readings(label: str) -> list[str]:
     """What a label says, in words: one reading, or several where it gives synonyms with commas between.
 
-    "Vehicle horn, car horn, honking" has three, and "Dishes, pots, and pans" is one. Snake_case and CamelCase are taken
-    apart, remarks in brackets are left out, and capitals stay only on names and abbreviations.
+    "Vehicle horn, car horn, honking" has three, and "Dishes, pots, and pans" is one; FSD50K's spelling of them, with
+    _and_ for every comma, is read as AudioSet's. Snake_case and CamelCase are taken apart, remarks in brackets are left
+    out, and capitals stay only on names and abbreviations.
     """
+    label = _audioset().get(_letters(label), label) if "_and_" in label else label
     plain = re.sub(r"\s*[(\[{][^)\]}]*[)\]}]?", "", label).strip() or label.strip("()[]{} ")
     parts = [plain] if re.search(r",\s*(and|or)\b", plain) else plain.split(",")
     words = [spoken for part in parts if (spoken := _spoken(part))]
@@ -78,10 +80,23 @@ def joined(phrases: Iterable[Phrase]) -> list[str]:
 
 @cache
 def _lists() -> dict[str, frozenset[str]]:
-    text = files("openclap.captions").joinpath("lexicons/nouns.txt").read_text(encoding="utf-8")
-    lines = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
-    kinds = re.split(r"\[(\w+)\]", lines)[1:]
+    kinds = re.split(r"\[(\w+)\]", "\n".join(_lines("nouns.txt")))[1:]
     return {kind: word_set(words) for kind, words in zip(kinds[::2], kinds[1::2], strict=True)}
+
+
+@cache
+def _audioset() -> dict[str, str]:
+    return {_letters(label): label for label in _lines("audioset-labels.txt")}
+
+
+def _letters(label: str) -> str:
+    """What the spellings of one class have in common."""
+    return "".join(word for word in re.findall("[a-z]+", label.lower()) if word != "and")
+
+
+def _lines(name: str) -> list[str]:
+    text = files("openclap.captions").joinpath(f"lexicons/{name}").read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
 _NOTE = re.compile(r"note [A-Ga-g]( sharp| flat|#|b)? ?-?\d", re.IGNORECASE)

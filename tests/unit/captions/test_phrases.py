@@ -71,6 +71,13 @@ def test_a_label_takes_an_article_where_english_has_one(label: str, text: str) -
     assert said(label) == text
 
 
+def test_fsd50k_is_read_as_audioset() -> None:
+    assert readings("Vehicle_horn_and_car_horn_and_honking") == ["vehicle horn", "car horn", "honking"]
+    assert readings("Dishes_and_pots_and_pans") == ["dishes, pots, and pans"]
+    assert readings("Boat_and_Water_vehicle") == ["boat", "water vehicle"]
+    assert readings("rain_and_wind") == ["rain and wind"], "no class of AudioSet's"
+
+
 def test_synonyms_are_readings_of_one_label() -> None:
     assert readings("Vehicle horn, car horn, honking") == ["vehicle horn", "car horn", "honking"]
     assert readings("Child speech, kid speaking") == ["child speech", "kid speaking"]
