@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import lzma
 import re
+import shutil
 import stat
 import struct
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Generator
@@ -57,7 +57,7 @@ def unpack(archive: Path, into: Path, *, tell: Tell = lambda *_: None) -> int:
         with closing(_members(archive, writer)) as members:
             for member in members:
                 writer.put(member)
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error) as error:
+    except _BROKEN as error:
         raise DataError(f"{archive}: cannot be unpacked ({error}): is it complete?") from error
     except (OSError, EOFError, RuntimeError, NotImplementedError) as error:  # a full disk; encrypted; cut short
         raise DataError(f"{archive}: cannot be unpacked into {into} ({error})") from error
@@ -130,6 +130,9 @@ def inside(name: str, archive: Path) -> Path | None:
     return Path(*path.parts)
 
 
+_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, ValueError, OverflowError)
+
+
 def _members(archive: Path, writer: _Writer) -> Generator[_Member]:
     if archive.suffix.lower() == ".7z":
         return _7z_members(archive, writer)
@@ -179,9 +182,13 @@ def _7z_members(archive: Path, writer: _Writer) -> Generator[_Member]:
                     raise DataError(f"{archive}: holds the link {info.filename!r}: it is not unpacked")
             total = sum(info.uncompressed for info in infos)
             writer.check(total)
-            with tempfile.TemporaryDirectory(dir=writer.into, prefix=f".{archive.name}.") as name:
-                opened.extractall(path=name)  # noqa: S202 — names and links were looked at
-                for path in sorted(path for path in Path(name).rglob("*") if path.is_file()):
-                    yield _Member(path.relative_to(name).as_posix(), path.stat().st_size, path, total)
+            beside = writer.into / f".{archive.name}.unpacking"
+            shutil.rmtree(beside, ignore_errors=True)  # of a process that was killed
+            try:
+                opened.extractall(path=beside)  # noqa: S202 — names and links were looked at
+                for path in sorted(path for path in beside.rglob("*") if path.is_file()):
+                    yield _Member(path.relative_to(beside).as_posix(), path.stat().st_size, path, total)
+            finally:
+                shutil.rmtree(beside, ignore_errors=True)
     except py7zr.exceptions.ArchiveError as error:
         raise DataError(f"{archive}: cannot be unpacked ({error}): is it complete?") from error

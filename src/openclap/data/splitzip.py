@@ -152,6 +152,8 @@ class _Joined:
 
     def read(self, position: int, count: int) -> bytes:
         """`count` bytes from `position`, across volumes."""
+        if position + count > self.size:
+            raise zipfile.BadZipFile("it is shorter than its directory says")
         parts = []
         while count > 0:
             volume = bisect.bisect_right(self.starts, position) - 1

@@ -23,9 +23,9 @@ from openclap.data.readers import AUDIO_SUFFIXES
 
 INSTRUCTIONS = (
     "Its sound is YouTube's, and is not published with it: put what you have of it below raw/audio (or name the folder "
-    "with --set audio=FOLDER), as ID.wav, YID.wav, ID_START.wav or ID_START_END.wav, with ID the video's 11 characters "
-    "and START in seconds or milliseconds; any audio format, folders in any order. Clips that are not there are left "
-    "out and counted."
+    "with --set audio=/THE/FOLDER), as ID.wav, YID.wav, ID_START.wav or ID_START_END.wav, with ID the video's 11 "
+    "characters and START in seconds or milliseconds; any audio format, folders in any order. Clips that are not there are "
+    "left out and counted."
 )
 """What a corpus of YouTube clips says in its `instructions`."""
 
@@ -36,7 +36,7 @@ class YouTubeConfig(CorpusConfig):
     """Settings of a corpus whose clips are parts of YouTube videos.
 
     Attributes:
-        audio: the folder with the sound; below raw, or anywhere.
+        audio: the folder with the sound: a path from raw, or an absolute one.
         whole_videos: files named without a start hold whole videos: rows then say which seconds of them are meant.
     """
 

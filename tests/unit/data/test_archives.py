@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import shutil
 import stat
@@ -148,6 +149,20 @@ def test_a_damaged_file_is_an_error(tmp_path: Path) -> None:
     assert found(tmp_path / "out") == {}
 
 
+@pytest.mark.parametrize("name", [name for name in MAKERS if name != "x.7z"])
+def test_whatever_is_wrong_with_it_is_one_kind_of_error(name: str, tmp_path: Path) -> None:
+    MAKERS[name](tmp_path / name, {"a.wav": RANDOM[:300], "b/c.wav": RANDOM[:100]})
+    whole, rng = (tmp_path / name).read_bytes(), np.random.default_rng(1)
+    for trial in range(60):
+        data = bytearray(whole)
+        for place in rng.integers(len(data), size=rng.integers(1, 6)):
+            data[place] = rng.integers(256)
+        (tmp_path / name).write_bytes(data[: rng.integers(1, len(data))] if trial % 3 == 0 else data)
+        with contextlib.suppress(DataError):  # or nothing that matters was hit
+            unpack(tmp_path / name, tmp_path / f"out{trial}" / "deep")
+        assert {path.name for path in tmp_path.iterdir()} <= {name, *(f"out{n}" for n in range(trial + 1))}
+
+
 class TestSplit:
     """Volumes as Info-ZIP's own program writes them."""
 
@@ -178,6 +193,15 @@ class TestSplit:
         shutil.copy(last, last.with_suffix(f".z{count:02}"))
         with pytest.raises(DataError, match=f"last of {count} volumes, but {count + 1} are there"):
             unpack(archive, tmp_path / "out")
+
+    def test_whatever_is_wrong_with_a_volume_is_one_kind_of_error(self, archive: Path, tmp_path: Path) -> None:
+        whole, rng = archive.read_bytes(), np.random.default_rng(1)
+        for trial in range(60):
+            data = bytearray(whole)
+            data[-rng.integers(1, 400)] = rng.integers(256)  # the directory is there
+            archive.write_bytes(data)
+            with contextlib.suppress(DataError):
+                unpack(archive, tmp_path / f"out{trial}")
 
     def test_damage_is_found(self, archive: Path, tmp_path: Path) -> None:
         data = bytearray((tmp_path / "x.z01").read_bytes())

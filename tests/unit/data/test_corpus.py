@@ -12,6 +12,7 @@ from typing import Any
 
 import huggingface_hub
 import pytest
+import replica_fsd50k
 import replica_hf
 import replica_laion_630k
 from huggingface_hub.hf_api import RepoFile, RepoFolder
@@ -315,6 +316,12 @@ def test_the_sounds_that_a_table_lists_are_fetched_with_it(tmp_path: Path) -> No
     text(tmp_path / "raw/WavText5K.csv", "view_link,download_link,title,description,fname,tags", row)
     (file,) = corpora.get("wavtext5k").listed_files(tmp_path / "raw", CorpusConfig())  # type: ignore[attr-defined]
     assert (file.name, Path(file.url).name) == ("audio/0100.wav", "0100.wav")
+
+
+def test_what_uploaders_wrote_can_be_fsd50ks_captions(tmp_path: Path) -> None:
+    replica_fsd50k.build(tmp_path / "raw")
+    first = corpora.get("fsd50k").prepare(tmp_path, captions="uploader").read().examples[0]
+    assert first.captions == ("guitar", "A riff")
 
 
 def test_a_label_that_audioset_does_not_name_is_an_error(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ File names, columns and MD5s are those of soundata (github.com/soundata/soundata
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from openclap.data.corpus import CorpusConfig, CorpusInfo, PublishedCorpus, RemoteFile, corpora
 from openclap.data.published import readable
@@ -38,9 +39,20 @@ _MD5 = {
 }
 
 
+class Fsd50kConfig(CorpusConfig):
+    """Settings.
+
+    Attributes:
+        captions: "none", or the uploader's title (without a file's suffix) and description, as they were written.
+    """
+
+    captions: Literal["none", "uploader"] = "none"
+
+
 class Fsd50k(PublishedCorpus):
     """The registered corpus "fsd50k"."""
 
+    config = Fsd50kConfig
     info = CorpusInfo(
         name="fsd50k",
         title="Freesound clips of 0.3 to 30 s with labels out of 200 classes of the AudioSet ontology",
@@ -68,16 +80,17 @@ class Fsd50k(PublishedCorpus):
         citation="E. Fonseca et al., FSD50K: an Open Dataset of Human-Labeled Sound Events, TASLP 2022",
     )
 
-    def needs(self, config: CorpusConfig) -> Sequence[str]:
+    def needs(self, config: Fsd50kConfig) -> Sequence[str]:
         """The tables."""
         return (f"{TRUTH}/dev.csv", f"{TRUTH}/eval.csv")
 
-    def rows(self, raw: Path, config: CorpusConfig) -> Iterator[dict[str, Any]]:
+    def rows(self, raw: Path, config: Fsd50kConfig) -> Iterator[dict[str, Any]]:
         """A row for each line of the ground truth, with what the uploader said of it."""
         for part in ("dev", "eval"):
             about = _about(raw / METADATA / f"{part}_clips_info_FSD50K.json")
             columns = ("fname", "labels", "mids", "split") if part == "dev" else ("fname", "labels", "mids")
             for row in table_rows(raw / TRUTH / f"{part}.csv", columns):
+                said = about.get(row["fname"], {})
                 yield {
                     "id": row["fname"],
                     "audio": f"FSD50K.{part}_audio/{row['fname']}.wav",
@@ -85,7 +98,8 @@ class Fsd50k(PublishedCorpus):
                     "split": row.get("split", "eval"),
                     "mids": row["mids"].split(","),
                     "freesound_id": row["fname"],
-                    **about.get(row["fname"], {}),
+                    **said,
+                    "captions": _texts(said) if config.captions == "uploader" else None,
                 }
 
 
@@ -106,3 +120,9 @@ def _about(file: Path) -> dict[str, dict[str, Any]]:
         }
         for clip, said in load_json(file).items()
     }
+
+
+def _texts(said: dict[str, Any]) -> list[str]:
+    title = re.sub(r"\.(wav|aiff?|flac|ogg|mp3|m4a)$", "", said.get("freesound_title") or "", flags=re.IGNORECASE)
+    texts = (title, said.get("freesound_description") or "")
+    return [" ".join(text.split()) for text in texts if text.strip()]
