@@ -24,8 +24,8 @@ from openclap.data.readers import AUDIO_SUFFIXES
 INSTRUCTIONS = (
     "Its sound is YouTube's, and is not published with it: put what you have of it below raw/audio (or name the folder "
     "with --set audio=/THE/FOLDER), as ID.wav, YID.wav, ID_START.wav or ID_START_END.wav, with ID the video's 11 "
-    "characters and START in seconds or milliseconds; any audio format, folders in any order. Clips that are not there are "
-    "left out and counted."
+    "characters and START in seconds or milliseconds; any audio format, folders in any order. Clips that are not "
+    "there are left out and counted."
 )
 """What a corpus of YouTube clips says in its `instructions`."""
 
