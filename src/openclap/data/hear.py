@@ -12,9 +12,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path, PurePath
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from openclap.data.corpus import CorpusConfig
+from openclap.data.corpus import CorpusConfig, PublishedCorpus
 from openclap.data.tables import load_json
 from openclap.errors import DataError
 
@@ -36,9 +36,15 @@ class HearConfig(CorpusConfig):
     folds: Literal["none", "hear"] = "none"
 
 
-def hear_needs(config: HearConfig) -> Sequence[str]:
-    """What has to lie below raw for these folds."""
-    return (f"{FOLDER}/fold00.json",) if config.folds == "hear" else ()
+class HearCorpus(PublishedCorpus):
+    """Base of corpora without folds of their own; `found_by` is a path below raw, or a pattern, that they all have."""
+
+    config: ClassVar[type[CorpusConfig]] = HearConfig
+    found_by: ClassVar[str]
+
+    def needs(self, config: HearConfig) -> Sequence[str]:
+        """The published files, and HEAR's folds if they are wanted."""
+        return (self.found_by, f"{FOLDER}/fold00.json") if config.folds == "hear" else (self.found_by,)
 
 
 class HearFolds:

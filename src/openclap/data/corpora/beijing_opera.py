@@ -6,12 +6,12 @@ split; HEAR drew five folds (`openclap.data.hear`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from openclap.data.corpus import CorpusInfo, PublishedCorpus, RemoteFile, corpora
-from openclap.data.hear import HEAR_INSTRUCTIONS, HearConfig, HearFolds, hear_needs
+from openclap.data.corpus import CorpusInfo, RemoteFile, corpora
+from openclap.data.hear import HEAR_INSTRUCTIONS, HearConfig, HearCorpus, HearFolds
 from openclap.data.published import NamePattern, sound_files
 
 INSTRUMENTS = {"bangu": "clapper drum", "naobo": "cymbals", "daluo": "large gong", "xiaoluo": "small gong"}
@@ -21,10 +21,9 @@ _NAMES = NamePattern(
     rf"(?P<freesound_id>\d+)__(?P<user>.+)__(?P<label>{'|'.join(INSTRUMENTS)})-(?P<take>\d+)",
     "FREESOUND_ID__USER__INSTRUMENT-NUMBER",
 )
-_WAVS = "**/*__*__*.wav"
 
 
-class BeijingOpera(PublishedCorpus):
+class BeijingOpera(HearCorpus):
     """The registered corpus "beijing-opera"."""
 
     info = CorpusInfo(
@@ -54,16 +53,12 @@ class BeijingOpera(PublishedCorpus):
         citation="M. Tian et al., A study of instrument-wise onset detection in Beijing opera percussion ensembles, "
         "ICASSP 2014",
     )
-    config = HearConfig
-
-    def needs(self, config: HearConfig) -> Sequence[str]:
-        """The sounds, and HEAR's folds if they are wanted."""
-        return (_WAVS, *hear_needs(config))
+    found_by = "**/*__*__*.wav"
 
     def rows(self, raw: Path, config: HearConfig) -> Iterator[dict[str, Any]]:
         """The strokes, by Freesound id."""
         folds = HearFolds(raw, config)
-        for path in sound_files(raw, _WAVS):
+        for path in sound_files(raw, self.found_by):
             name = _NAMES.read(path)
             yield {
                 "id": PurePosixPath(path).stem,

@@ -7,25 +7,24 @@ because the authors trained on other material; HEAR drew five folds (`openclap.d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from openclap.data.corpus import CorpusInfo, PublishedCorpus, RemoteFile, corpora
-from openclap.data.hear import HEAR_INSTRUCTIONS, HearConfig, HearFolds, hear_needs
+from openclap.data.corpus import CorpusInfo, RemoteFile, corpora
+from openclap.data.hear import HEAR_INSTRUCTIONS, HearConfig, HearCorpus, HearFolds
 from openclap.data.published import NamePattern, sound_files
 
 MOST = 10
 
 _NAMES = NamePattern(r"(?P<count>\d+)_(?P<unique>.+)", "COUNT_UNIQUE")
-_WAVS = "**/test/**/[0-9]*_*.wav"
 
 
 def _words(count: int) -> str:
     return f"{count} speaker" if count == 1 else f"{count} speakers"
 
 
-class LibriCount(PublishedCorpus):
+class LibriCount(HearCorpus):
     """The registered corpus "libricount"."""
 
     info = CorpusInfo(
@@ -54,16 +53,12 @@ class LibriCount(PublishedCorpus):
         citation="F.-R. Stöter et al., CountNet: Estimating the Number of Concurrent Speakers Using Supervised "
         "Learning, IEEE/ACM TASLP 2019",
     )
-    config = HearConfig
-
-    def needs(self, config: HearConfig) -> Sequence[str]:
-        """The sounds, and HEAR's folds if they are wanted."""
-        return (_WAVS, *hear_needs(config))
+    found_by = "**/test/**/[0-9]*_*.wav"
 
     def rows(self, raw: Path, config: HearConfig) -> Iterator[dict[str, Any]]:
         """The mixtures, by name; the column `speakers` holds the bare number."""
         folds = HearFolds(raw, config)
-        for path in sound_files(raw, _WAVS):
+        for path in sound_files(raw, self.found_by):
             count = int(_NAMES.read(path)["count"])
             yield {
                 "id": PurePosixPath(path).stem,

@@ -8,12 +8,12 @@ There is no split; HEAR drew five folds (`openclap.data.hear`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from openclap.data.corpus import CorpusInfo, PublishedCorpus, RemoteFile, corpora
-from openclap.data.hear import HEAR_INSTRUCTIONS, HearConfig, HearFolds, hear_needs
+from openclap.data.corpus import CorpusInfo, RemoteFile, corpora
+from openclap.data.hear import HEAR_INSTRUCTIONS, HearConfig, HearCorpus, HearFolds
 from openclap.data.published import NamePattern, sound_files
 
 STROKES = ("bheem", "cha", "dheem", "dhin", "num", "ta", "tha", "tham", "thi", "thom")
@@ -23,10 +23,9 @@ _NAMES = NamePattern(
     rf"(?P<freesound_id>\d+)__(?P<user>.+)__(?P<stroke>{'|'.join(STROKES)})-(?P<tonic>{'|'.join(TONICS)})-(?P<take>\d+)",
     "FREESOUND_ID__USER__STROKE-TONIC-NUMBER",
 )
-_WAVS = "**/*__*__*-*-*.wav"
 
 
-class Mridangam(PublishedCorpus):
+class Mridangam(HearCorpus):
     """The registered corpus "mridangam"."""
 
     info = CorpusInfo(
@@ -57,16 +56,12 @@ class Mridangam(PublishedCorpus):
         citation="A. Anantapadmanabhan, A. Bellur, H. A. Murthy, Modal analysis and transcription of strokes of the "
         "mridangam using non-negative matrix factorization, ICASSP 2013",
     )
-    config = HearConfig
-
-    def needs(self, config: HearConfig) -> Sequence[str]:
-        """The sounds, and HEAR's folds if they are wanted."""
-        return (_WAVS, *hear_needs(config))
+    found_by = "**/*__*__*-*-*.wav"
 
     def rows(self, raw: Path, config: HearConfig) -> Iterator[dict[str, Any]]:
         """The strokes, by tonic and Freesound id."""
         folds = HearFolds(raw, config)
-        for path in sound_files(raw, _WAVS):
+        for path in sound_files(raw, self.found_by):
             name = _NAMES.read(path)
             yield {
                 "id": PurePosixPath(path).stem,

@@ -8,12 +8,12 @@ last of them; `reference` is the recording that was imitated, which is HEAR's cl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from openclap.data.corpus import CorpusInfo, PublishedCorpus, RemoteFile, corpora
-from openclap.data.hear import HEAR_INSTRUCTIONS, HearConfig, HearFolds, hear_needs
+from openclap.data.corpus import CorpusInfo, RemoteFile, corpora
+from openclap.data.hear import HEAR_INSTRUCTIONS, HearConfig, HearCorpus, HearFolds
 from openclap.data.published import home_of
 from openclap.data.tables import table_rows
 
@@ -22,7 +22,7 @@ _DEPTHS = tuple(f"category_d{depth}" for depth in range(1, 7))
 _COLUMNS = ("imitation_filename", *_DEPTHS, "reference_filename", "included", "participant_id")
 
 
-class VocalImitations(PublishedCorpus):
+class VocalImitations(HearCorpus):
     """The registered corpus "vocal-imitations"."""
 
     info = CorpusInfo(
@@ -47,11 +47,7 @@ class VocalImitations(PublishedCorpus):
         citation="B. Kim et al., Vocal Imitation Set: a dataset of vocally imitated sound events using the AudioSet "
         "ontology, DCASE 2018",
     )
-    config = HearConfig
-
-    def needs(self, config: HearConfig) -> Sequence[str]:
-        """The table, and HEAR's folds if they are wanted."""
-        return (f"**/{_TABLE}", *hear_needs(config))
+    found_by = f"**/{_TABLE}"
 
     def rows(self, raw: Path, config: HearConfig) -> Iterator[dict[str, Any]]:
         """The included imitations, in the table's order."""
