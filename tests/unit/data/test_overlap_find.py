@@ -14,6 +14,8 @@ import soundfile
 
 from openclap.cli.app import run
 from openclap.data.manifest import read_manifest
+from openclap.data.overlap.fingerprint import Fingerprint
+from openclap.data.overlap.landmark_index import LandmarkIndex
 from openclap.data.overlap.near import near_pairs
 from openclap.errors import DataError
 from openclap.inference.vectors import writing
@@ -301,3 +303,36 @@ def test_the_real_clips_have_sounds_in_both_splits(starter_manifest, here, calle
     same = [pair for pair in lines(here / "report/pairs.jsonl") if pair["evidence"].get("same_samples")]
     assert {Path(pair["train_id"]).stem for pair in same} == {"mace", "staff", "contract"}
     assert result["train"][0]["overlapping"] > len(same)
+
+
+def test_a_list_without_the_way_that_reads_it_is_an_error(here, called):
+    manifest(here / "train", {"audio": "1.wav", "freesound_id": 1})
+    (here / "clotho.txt").write_text("1\n")
+    assert called("train", "--ids", "freesound=clotho.txt", "--by", "content")[0] == 2
+
+
+def test_sets_of_one_name_on_both_sides_are_counted_apart(here, called):
+    sound(here / "a/sounds/1.wav", 1)
+    (here / "b/sounds").mkdir(parents=True)
+    (here / "b/sounds/broken.wav").write_bytes(b"RIFF")
+    code, result = called(
+        "a/sounds", "--against", "b/sounds", "--by", "content", "--out", "c.jsonl", "--report", "report"
+    )
+    assert code == 3
+    assert (result["train"][0]["unheard"], result["against"][0]["unheard"]) == (0, 1)
+    assert lines(here / "report/unheard.jsonl")[0]["side"] == "against"
+
+
+def test_a_sound_that_repeats_itself_does_not_hide_the_others_that_it_is_like(tmp_path):
+    index = LandmarkIndex(tmp_path)
+    rng = np.random.default_rng(0)
+    beat = np.sort(rng.integers(0, 50, 30) * 256 + rng.integers(0, 130, 30))
+    nothing = np.zeros(0, np.uint64)
+    repeated = Fingerprint(
+        np.concatenate([beat + 256 * 50 * times for times in range(40)]).astype(np.uint32), nothing, nothing
+    )
+    once = Fingerprint(beat.astype(np.uint32), nothing, nothing)
+    for number, one in enumerate((repeated, once, repeated)):
+        index.add(number, one)
+    index.close()
+    assert {candidate.clip for candidate in index.candidates(repeated)} == {0, 1, 2}

@@ -55,7 +55,7 @@ class _Content:
 
     def _usable(self, side: Side, clip: Numbered, heard: Heard) -> bool:
         if heard.error is not None:
-            self.ledger.add_unheard(clip, heard.error)
+            self.ledger.add_unheard("train" if self.search.within else side, clip, heard.error)
             return False
         self.plain[side] += not can_tell(heard.fingerprint)
         return True
@@ -64,9 +64,8 @@ class _Content:
         same = set(self.ledger.with_content(heard.content)) if heard.content else set()
         for other in same:
             self.search.pair(train, other, "content", {"same_samples": True})
-        for other, found in self._agreeing(
-            heard.fingerprint, last=train.number if self.search.within else None
-        ).items():
+        last = train.number if self.search.within else None
+        for other, found in self._agreeing(heard.fingerprint, last).items():
             if other not in same:
                 self.search.pair(train, other, "content", _evidence(found))
 

@@ -57,6 +57,8 @@ def find_overlap(
     for name in lists:
         if name in {one.name for one in against}:
             raise ConfigError(f"an evaluation set and a list are both called {name!r}: rename the list's file")
+    if lists and "ids" not in config.by:
+        raise ConfigError(f"lists of ids are looked up by ids, but by is {', '.join(config.by)}: add ids")
     if "vectors" in config.by and vectors is None:
         raise ConfigError("by vectors needs vectors of both sides: give --vectors, files that `openclap embed` wrote")
     for clip in search.numbered("against", "evaluation sets"):
@@ -101,12 +103,11 @@ def write_cleaned(clips: ClipSet, path: Path, ledger: Ledger, first: int = 0) ->
 
 
 def _report(search: Search, lists: Mapping[str, IdList], plain: Counter[Side], without_vectors: int) -> OverlapReport:
-    dropped, found, unheard = (search.ledger.counts(what) for what in ("dropped", "found", "unheard"))
-    clips = search.clips
+    overlapping, unheard, clips = search.ledger.overlapping(), search.ledger.unheard_counts(), search.clips
 
     def counted(side: Side, name: str, path: Path) -> SetCount:
-        pairs = dropped if side == "train" else found
-        return SetCount(name, str(path), clips[side, name], pairs.get(name, 0), unheard.get(name, 0))
+        of = (side, name)
+        return SetCount(name, str(path), clips[of], overlapping.get(of, 0), unheard.get(of, 0))
 
     paths = {one.name: one.stream.path for one in search.against} | {name: one.path for name, one in lists.items()}
     return OverlapReport(

@@ -57,7 +57,7 @@ def clip_key(example: Example) -> str | None:
 def hear(example: Example) -> Heard:
     """What is kept of one clip; what cannot be read is told, not raised. A long file is never in memory at its rate."""
     try:
-        content, peak, duration_s, parts = ContentHash(), 0.0, 0.0, []
+        content, peak, duration_s = ContentHash(), 0.0, 0.0
 
         def passed() -> Iterator[Waveform]:
             nonlocal peak, duration_s

@@ -7,6 +7,7 @@ memory once it is full, and then only mapped.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,9 @@ _CHUNK_FRAMES = 12_000  # two minutes of a long recording at a time
 _COMMON = 4096  # a hash that so many landmarks of a segment have says nothing
 _SHIFTS = 1 << 24  # frames that a shift may have to either side: 46 hours
 _LEAST_VOTES = 2
-_MOST = 16
+_MOST = 16  # clips in each chunk
+_LOOKED_AT = 1024  # clips and shifts
+_MOST_SHIFTS = 3  # of one clip: what repeats itself fits at many
 
 
 @dataclass(frozen=True)
@@ -109,12 +112,18 @@ class LandmarkIndex:
 
 
 def _voted(hits: npt.NDArray[np.int64]) -> list[Candidate]:
-    """The clips and shifts that most hits are for; a peak may fall into the frame beside its own."""
+    """The clips that most hits are for, each at its best shifts; a peak may fall into the frame beside its own."""
     if not len(hits):
         return []
     values, counts = np.unique(hits, return_counts=True)
     after = np.minimum(np.arange(len(values)) + 1, len(values) - 1)
     votes = counts + np.where(values[after] == values + 1, counts[after], 0)
     best = np.flatnonzero(votes >= _LEAST_VOTES)
-    best = best[np.argsort(-votes[best], kind="stable")[:_MOST]]
-    return [Candidate(int(values[b] >> 25), int(values[b] & (2 * _SHIFTS - 1)) - _SHIFTS, int(votes[b])) for b in best]
+    chosen: defaultdict[int, list[Candidate]] = defaultdict(list)
+    for place in best[np.argsort(-votes[best], kind="stable")[:_LOOKED_AT]]:
+        clip, shift = int(values[place] >> 25), int(values[place] & (2 * _SHIFTS - 1)) - _SHIFTS
+        if len(chosen) == _MOST and clip not in chosen:
+            break
+        if len(chosen[clip]) < _MOST_SHIFTS:
+            chosen[clip].append(Candidate(clip, shift, int(votes[place])))
+    return [candidate for found in chosen.values() for candidate in found]

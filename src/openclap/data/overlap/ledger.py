@@ -32,7 +32,7 @@ CREATE TABLE sounds (side TEXT, path TEXT, clip INTEGER, start_s REAL, end_s REA
     PRIMARY KEY (side, path, clip)) WITHOUT ROWID;
 CREATE TABLE pairs (train INTEGER, against INTEGER, reason TEXT, sure INTEGER, evidence TEXT,
     PRIMARY KEY (train, against, reason)) WITHOUT ROWID;
-CREATE TABLE unheard (part TEXT, id TEXT, audio TEXT, error TEXT);
+CREATE TABLE unheard (side TEXT, part TEXT, id TEXT, audio TEXT, error TEXT);
 """
 _TALLY = """
 SELECT t.part, t.source, a.part, a.source,
@@ -54,15 +54,11 @@ JOIN clips t ON t.side = 'train' AND t.number = p.train
 JOIN clips a ON a.side = 'against' AND a.number = p.against
 ORDER BY p.train, p.against, p.reason
 """
-_COUNTS = {
-    "dropped": """
-SELECT c.part, COUNT(DISTINCT p.train) FROM pairs p JOIN clips c ON c.side = 'train' AND c.number = p.train
-WHERE p.sure GROUP BY 1""",
-    "found": """
-SELECT c.part, COUNT(DISTINCT p.against) FROM pairs p JOIN clips c ON c.side = 'against' AND c.number = p.against
-WHERE p.sure GROUP BY 1""",
-    "unheard": "SELECT part, COUNT(*) FROM unheard GROUP BY 1",
-}
+_OVERLAPPING = """
+SELECT c.side, c.part, COUNT(DISTINCT c.number) FROM pairs p
+JOIN clips c ON (c.side = 'train' AND c.number = p.train) OR (c.side = 'against' AND c.number = p.against)
+WHERE p.sure GROUP BY 1, 2
+"""
 
 
 @dataclass(frozen=True)
@@ -208,10 +204,12 @@ class Ledger:
         )
         self._database.execute(query, (train, against, reason, sure, json.dumps(dict(evidence))))
 
-    def add_unheard(self, numbered: Numbered, error: str) -> None:
+    def add_unheard(self, side: Side, numbered: Numbered, error: str) -> None:
         """Note a clip whose sound could not be read."""
         _, part, clip = numbered
-        self._database.execute("INSERT INTO unheard VALUES (?, ?, ?, ?)", (part, clip.id, str(clip.audio), error))
+        self._database.execute(
+            "INSERT INTO unheard VALUES (?, ?, ?, ?, ?)", (side, part, clip.id, str(clip.audio), error)
+        )
 
     def pairs(self) -> Iterator[Pair]:
         """All pairs, in the order of the training clips."""
@@ -239,12 +237,17 @@ class Ledger:
 
     def unheard(self) -> Iterator[dict[str, str]]:
         """Clips whose sound could not be read, and why."""
-        for part, clip_id, audio, error in self._all("SELECT * FROM unheard"):
-            yield {"set": part, "id": clip_id, "audio": audio, "error": error}
+        for side, part, clip_id, audio, error in self._all("SELECT * FROM unheard"):
+            yield {"side": side, "set": part, "id": clip_id, "audio": audio, "error": error}
 
-    def counts(self, what: Literal["dropped", "found", "unheard"]) -> dict[str, int]:
-        """How many clips of each set are dropped from training, are found in it, or were not heard."""
-        return dict(self._all(_COUNTS[what]))
+    def overlapping(self) -> dict[tuple[str, str], int]:
+        """How many clips of each set are in sure pairs, by side and name."""
+        return {(side, part): count for side, part, count in self._all(_OVERLAPPING)}
+
+    def unheard_counts(self) -> dict[tuple[str, str], int]:
+        """How many clips of each set could not be read, by side and name."""
+        query = "SELECT side, part, COUNT(*) FROM unheard GROUP BY 1, 2"
+        return {(side, part): count for side, part, count in self._all(query)}
 
     def _all(self, query: str, *values: Any) -> Iterator[Any]:
         with closing(self._database.execute(query, values)) as rows:
