@@ -44,11 +44,13 @@ class Journal:
     Args:
         path: the file, made where there is none. A last line that a dying process cut off is removed, and a line that
             is no result (a disk's error) is passed over: its clip is made anew.
+        only_read: change nothing, for another process may be writing; the file must be there.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._appended = path.open("ab")
-        _cut_torn_line(path)
+    def __init__(self, path: Path, *, only_read: bool = False) -> None:
+        self._appended = None if only_read else path.open("ab")
+        if not only_read:
+            _cut_torn_line(path)
         self._read = path.open("rb")
         self._in_order = False
         keys, places = array("Q"), array("q")
@@ -71,10 +73,11 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._appended.flush()
-        os.fsync(self._appended.fileno())
-        self._appended.close()
         self._read.close()
+        if self._appended is not None:
+            self._appended.flush()
+            os.fsync(self._appended.fileno())
+            self._appended.close()
 
     def find(self, key: str) -> Made | None:
         """What was made for a key, or None."""
@@ -90,7 +93,13 @@ class Journal:
         return _result(line) if _key_of(line) == key else None
 
     def add(self, entries: Iterable[Entry]) -> None:
-        """Append results; when this returns, a kill cannot take them away."""
+        """Append results; when this returns, a kill cannot take them away.
+
+        Raises:
+            ValueError: if the journal was opened to be read.
+        """
+        if self._appended is None:
+            raise ValueError("this journal is open for reading only")
         for entry in entries:
             made = entry.made
             row: dict[str, Any] = {"key": entry.key, "clip": entry.clip}

@@ -106,7 +106,7 @@ def estimate(
     done, total = 0, Estimate(clips=0)
     sample = Sample(_TIMED_CLIPS)
     with ExitStack() as stack:
-        journal = stack.enter_context(Journal(path)) if path is not None and path.exists() else None
+        journal = stack.enter_context(Journal(path, only_read=True)) if path is not None and path.exists() else None
         asked = (_seen(example, stage, digest) for example in _chosen(clips, wanted, limit))
         while chunk := list(islice(asked, _CHUNK)):
             fresh = [example for example in chunk if journal is None or journal.find(clip_key(example)) is None]
@@ -245,9 +245,10 @@ def _timed(stage: Stage, examples: list[Example]) -> float:
     if not useful:
         return 0.0
     stage.make(useful[:1])  # what is loaded at the first call is not a matter of clips
+    timed = useful[1 : 1 + stage.batch_size] or useful
     started = time.perf_counter()
-    stage.make(useful[: stage.batch_size])
-    return (time.perf_counter() - started) / min(len(useful), stage.batch_size)
+    stage.make(timed)
+    return (time.perf_counter() - started) / len(timed)
 
 
 def _sum(first: Estimate, second: Estimate) -> Estimate:

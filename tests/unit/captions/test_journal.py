@@ -59,6 +59,19 @@ def test_a_journal_cut_off_at_any_byte_keeps_all_whole_lines(tmp_path: Path) -> 
             assert journal.find(known[2]) == MADE, "a new line does not go on with a torn one"
 
 
+def test_a_reader_changes_nothing_of_what_another_process_writes(tmp_path: Path) -> None:
+    known = keys(2)
+    with Journal(tmp_path / "j") as journal:
+        journal.add(Entry(key, "x", MADE) for key in known)
+    torn = (tmp_path / "j").read_bytes()[:-9]
+    (tmp_path / "j").write_bytes(torn)
+    with Journal(tmp_path / "j", only_read=True) as journal:
+        assert [journal.find(key) is not None for key in known] == [True, False]
+        with pytest.raises(ValueError, match="open for reading only"):
+            journal.add([])
+    assert (tmp_path / "j").read_bytes() == torn
+
+
 def test_a_line_that_a_disk_has_spoilt_is_made_anew(tmp_path: Path) -> None:
     known = keys(3)
     with Journal(tmp_path / "j") as journal:
