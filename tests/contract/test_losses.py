@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from openclap.losses.base import losses
-from openclap.types import ClapOutput, MlpOutput
+from openclap.types import ClapOutput, MlpOutput, NegativeOutput
 
 GROUPS = torch.tensor([0, 1, 0, 2, 3])
 
@@ -25,7 +25,8 @@ def loss(request: pytest.FixtureRequest):
 
     def with_heads(output: ClapOutput, groups: torch.Tensor | None = None) -> torch.Tensor:
         heads = MlpOutput(output.audio_embeds, output.text_embeds, output.logit_scale)
-        return chosen(output._replace(mlp=heads), groups)
+        negatives = output.negatives and output.negatives._replace(mlp_text_embeds=output.negatives.text_embeds)
+        return chosen(output._replace(mlp=heads, negatives=negatives), groups)
 
     return with_heads
 
@@ -83,3 +84,28 @@ def test_a_batch_of_one_pair_works(loss) -> None:
     output = pairs()
     single = output._replace(audio_embeds=output.audio_embeds[:1], text_embeds=output.text_embeds[:1])
     assert loss(single, torch.tensor([0])).isfinite()
+
+
+def test_a_negative_is_pushed_away_from_its_clip_and_moves_no_other(loss) -> None:
+    values = [value.clone().requires_grad_() for value in pairs()[:2]]
+    wrong = F.normalize(torch.randn(3, 16, generator=torch.Generator().manual_seed(1)), dim=-1).requires_grad_()
+    output = ClapOutput(*values, torch.tensor(5.0), torch.tensor(-1.0))
+    plain = loss(output, GROUPS)
+    hard = loss(output._replace(negatives=NegativeOutput(wrong, torch.tensor([1, 1, 4]))), GROUPS)
+    assert hard > plain
+    audio, text, away = torch.autograd.grad(hard - plain, [*values, wrong], allow_unused=True)
+    assert audio[[0, 2, 3]].abs().max() < 1e-6  # clips without negatives
+    assert text is not None
+    own = values[0].detach()[[1, 1, 4]]
+    assert ((away * own).sum(dim=1) > 0).all()  # a step down the gradient makes the cosine smaller
+    assert (audio[[1, 4]].abs().sum(dim=1) > 1e-4).all()
+
+
+def test_under_autocast_negatives_stay_float32(loss) -> None:
+    rounded = pairs(torch.bfloat16)
+    negatives = NegativeOutput(rounded.text_embeds.flip(0), torch.arange(5))
+    exact = ClapOutput(rounded.audio_embeds.float(), rounded.text_embeds.float(), *rounded[2:4])
+    expected = loss(exact._replace(negatives=negatives._replace(text_embeds=negatives.text_embeds.float())), GROUPS)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        value = loss(rounded._replace(negatives=negatives), GROUPS)
+    assert value.item() == pytest.approx(expected.item(), abs=1e-6)

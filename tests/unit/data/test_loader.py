@@ -16,7 +16,7 @@ import torch
 from openclap.audio.frontend import Frontend
 from openclap.audio.length import LengthConfig
 from openclap.data import reading
-from openclap.data.example import Example
+from openclap.data.example import Example, MadeCaption, NegativeCaption
 from openclap.data.loader import DataConfig, PairLoader, SourceConfig, read_source
 from openclap.data.reading import AudioReader, ClipRequest, read_batches
 from openclap.errors import DataError, ManifestError, TooManyBadSamplesError
@@ -332,3 +332,68 @@ def test_clips_that_keep_their_length_come_with_it(
     assert batch.audio.waveforms.shape == (6, 2400)
     assert batch.audio.frames is not None
     assert batch.audio.frames.tolist() == [config.mel.count_frames(n) for n in batch.audio.lengths.tolist()]
+
+
+class TestMadeCaptionsAndNegatives:
+    @pytest.fixture
+    def examples(self, clips: Callable[[int], list[Example]]) -> list[Example]:
+        """Eight clips with a made caption; every second has three negatives."""
+
+        def rich(n: int, example: Example) -> Example:
+            texts = [f"not noise {n} {k}" for k in range(3)] if n % 2 else []
+            negatives = tuple(NegativeCaption(text, "order", example.captions[0], "negatives") for text in texts)
+            return replace(example, made=(MadeCaption(f"made noise {n}", "k2c"),), negatives=negatives)
+
+        return [rich(n, example) for n, example in enumerate(clips(8))]
+
+    def test_batches_are_of_the_weighted_sources(
+        self, examples: list[Example], loader: Make, tokenizer: Tokenizer
+    ) -> None:
+        made = {example.id: tokenizer([example.made[0].text]).input_ids[0].tolist() for example in examples}
+        for batch in loader(examples, captions={"weights": {"k2c": 1}}).iterate(0, 4):
+            for row, own in enumerate(batch.ids):
+                length = int(batch.text.attention_mask[row].sum())
+                assert batch.text.input_ids[row, :length].tolist() == made[own]
+
+    def test_a_source_that_is_not_there_ends_the_run_before_it_begins(
+        self, examples: list[Example], loader: Make
+    ) -> None:
+        with pytest.raises(DataError, match=r"'llm', but no clip .* there are original \(8 clips\), k2c"):
+            loader(examples, captions={"weights": {"llm": 1}})
+
+    def test_negatives_are_those_of_their_own_clip(
+        self, examples: list[Example], loader: Make, tokenizer: Tokenizer
+    ) -> None:
+        own = {e.id: [tokenizer([n.text]).input_ids[0].tolist() for n in e.negatives] for e in examples}
+        for batch in loader(examples, captions={"negatives": 2}).iterate(0, 4):
+            counts = [0] * len(batch)
+            negatives = batch.negatives
+            assert negatives is not None
+            for row, clip in enumerate(negatives.clip.tolist()):
+                length = int(negatives.text.attention_mask[row].sum())
+                assert negatives.text.input_ids[row, :length].tolist() in own[batch.ids[clip]]
+                counts[clip] += 1
+            assert counts == [2 if own[name] else 0 for name in batch.ids]
+
+    def test_asking_for_negatives_changes_nothing_else_and_without_them_there_are_none(
+        self, examples: list[Example], loader: Make
+    ) -> None:
+        plain = loader(examples).iterate(0, 4)
+        for without, batch in zip(plain, loader(examples, captions={"negatives": 3}).iterate(0, 4), strict=True):
+            assert content(batch) == content(without)
+            assert without.negatives is None
+        (batch,) = loader([e for e in examples if not e.negatives] + examples[1:2], captions={"negatives": 1}).iterate(
+            0, 1
+        )
+        assert (batch.negatives is None) == (examples[1].id not in batch.ids)
+
+    def test_negatives_are_drawn_anew_in_each_epoch_and_the_same_in_each_run(
+        self, examples: list[Example], loader: Make
+    ) -> None:
+        def drawn(start: int) -> list[bytes]:
+            batches = loader(examples, batch_size=8, captions={"negatives": 1}).iterate(start, 6)
+            texts = [(batch.ids, batch.negatives.text.input_ids) for batch in batches]
+            return [b"".join(ids[k].numpy().tobytes() for k in range(len(ids))) for _, ids in texts]
+
+        assert drawn(0)[3:] == drawn(3)
+        assert len(set(drawn(0))) > 1

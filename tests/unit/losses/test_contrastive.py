@@ -9,7 +9,7 @@ from torch import Tensor
 
 from openclap.errors import ConfigError
 from openclap.losses.contrastive import info_nce, info_nce_mlp
-from openclap.types import ClapOutput, MlpOutput
+from openclap.types import ClapOutput, MlpOutput, NegativeOutput
 
 
 def pairs(batch: int = 6, embed: int = 8, scale: float = 5.0, seed: int = 0) -> ClapOutput:
@@ -140,3 +140,60 @@ def test_in_the_loss_through_second_heads_copies_of_a_caption_are_no_negatives()
 def test_the_loss_through_second_heads_asks_for_them() -> None:
     with pytest.raises(ConfigError, match=r"set model\.mlp_heads to true"):
         info_nce_mlp(pairs())
+
+
+def with_negatives(output: ClapOutput, clip: list[int], seed: int = 3) -> ClapOutput:
+    vectors = torch.randn(len(clip), output.text_embeds.shape[1], generator=torch.Generator().manual_seed(seed))
+    return output._replace(negatives=NegativeOutput(F.normalize(vectors, dim=-1), torch.tensor(clip)))
+
+
+@pytest.mark.parametrize("groups", [None, torch.tensor([0, 1, 0, 2, 1, 3])])
+@pytest.mark.parametrize("scale", [5.0, 100.0])
+def test_negatives_are_more_texts_for_their_clip_alone_to_pick_from(groups: Tensor | None, scale: float) -> None:
+    output = with_negatives(pairs(scale=scale), clip=[4, 0, 4, 5])
+    assert output.negatives is not None
+    logits = scale * output.audio_embeds @ output.text_embeds.T
+    target = torch.eye(6) if groups is None else (groups[:, None] == groups[None, :]).float()
+    target /= target.sum(1, keepdim=True)
+    a_to_t = []
+    for row in range(6):
+        own = output.negatives.text_embeds[output.negatives.clip == row]
+        wide = torch.cat([logits[row], scale * own @ output.audio_embeds[row]])
+        a_to_t.append(-(target[row] * wide.log_softmax(0)[:6]).sum())
+    t_to_a = -(target * logits.T.log_softmax(1)).sum(1)
+    expected = (torch.stack(a_to_t).mean() + t_to_a.mean()) / 2
+    assert info_nce(output, groups).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_the_gradient_of_a_negative_is_its_share_of_the_softmax() -> None:
+    logits = torch.randn(3, 3, generator=torch.Generator().manual_seed(4)).requires_grad_()
+    wrong = torch.tensor([[0.3, -0.2, 0.9]]).requires_grad_()  # its logit with clip 1 is audio 1 times this
+    info_nce(from_logits(logits)._replace(negatives=NegativeOutput(wrong, torch.tensor([1])))).backward()
+    row = logits.detach()[1]
+    share = torch.cat([row, (wrong.detach() @ row)]).softmax(0)[3]
+    assert wrong.grad is not None
+    torch.testing.assert_close(wrong.grad[0], share * row / 6, atol=1e-6, rtol=0)  # 3 clips, 2 directions
+
+
+def test_negatives_that_are_nearer_than_anything_overflow_nothing() -> None:
+    output = pairs(scale=100.0)
+    wrong = NegativeOutput(output.audio_embeds[:1], torch.tensor([0]))
+    assert info_nce(output._replace(negatives=wrong)).isfinite()
+
+
+def test_in_the_loss_through_second_heads_negatives_go_through_them_too() -> None:
+    output = with_heads(with_negatives(pairs(), clip=[2, 3]))
+    assert output.negatives is not None
+    second = torch.randn(2, 8, generator=torch.Generator().manual_seed(5))
+    both = output._replace(negatives=output.negatives._replace(mlp_text_embeds=second))
+    assert output.mlp is not None
+    by_text_head = output._replace(text_embeds=output.mlp.text_embeds)
+    by_audio_head = output._replace(audio_embeds=output.mlp.audio_embeds, logit_scale=output.mlp.logit_scale_text)
+    clip = output.negatives.clip
+    terms = [
+        info_nce(by_text_head._replace(negatives=NegativeOutput(second, clip))),
+        info_nce(by_audio_head),  # with the negatives' first vectors
+    ]
+    assert info_nce_mlp(both).item() == pytest.approx(torch.stack(terms).mean().item(), abs=1e-6)
+    with pytest.raises(ConfigError, match="second heads"):
+        info_nce_mlp(output)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from openclap.losses.siglip import siglip
-from openclap.types import ClapOutput
+from openclap.types import ClapOutput, NegativeOutput
 
 
 def from_logits(logits: torch.Tensor, bias: float = 0.0) -> ClapOutput:
@@ -42,3 +42,14 @@ def test_the_bias_that_the_paper_starts_with_makes_the_first_loss_small() -> Non
     with_bias = siglip(ClapOutput(audio, text, torch.tensor(10.0), torch.tensor(-10.0)))
     without = siglip(ClapOutput(audio, text, torch.tensor(10.0), torch.tensor(0.0)))
     assert with_bias < without / 3
+
+
+def test_a_negative_is_one_more_question_of_its_clip_to_which_the_answer_is_no() -> None:
+    logits = torch.randn(4, 4, generator=torch.Generator().manual_seed(3)).requires_grad_()
+    wrong = torch.tensor([[1.0, 0.0, 0.0, 0.0], [0.0, 2.0, 0.0, 0.0]]).requires_grad_()
+    output = from_logits(logits, bias=-1.0)._replace(negatives=NegativeOutput(wrong, torch.tensor([2, 3])))
+    added = siglip(output) - siglip(output._replace(negatives=None))
+    asked = torch.stack([logits[2, 0], 2 * logits[3, 1]]).detach() - 1.0
+    assert added.item() == pytest.approx((1 + asked.exp()).log().sum().item() / 4, abs=1e-6)
+    (gradient,) = torch.autograd.grad(added, wrong)
+    torch.testing.assert_close(gradient, asked.sigmoid()[:, None] * logits.detach()[[2, 3]] / 4, atol=1e-6, rtol=0)

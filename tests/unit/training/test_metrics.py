@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
-from openclap.training.metrics import in_batch_accuracy, weighted_mean
+from openclap.training.metrics import in_batch_accuracy, negative_accuracy, weighted_mean
+from openclap.types import ClapOutput, NegativeOutput
 
 
 def test_pairs_that_are_nearest_to_each_other_are_all_right():
@@ -34,3 +36,15 @@ def test_a_caption_that_two_clips_share_is_right_for_both():
 def test_a_mean_weighs_rows_by_their_clips():
     assert weighted_mean([(3, {"loss": 1.0}), (1, {"loss": 5.0})]) == {"loss": 2.0}
     assert weighted_mean([]) == {}
+
+
+def test_a_mean_is_over_the_rows_that_have_the_value():
+    rows = [(3, {"loss": 1.0, "negative_accuracy": 0.5}), (1, {"loss": 5.0}), (1, {"negative_accuracy": 1.0})]
+    assert weighted_mean(rows) == {"loss": 2.0, "negative_accuracy": 0.625}
+
+
+def test_a_clip_that_prefers_its_text_to_two_of_three_negatives_has_two_thirds():
+    one, zero = torch.tensor(1.0), torch.tensor(0.0)
+    output = ClapOutput(torch.eye(2), torch.tensor([[0.6, 0.8], [0.6, 0.8]]), one, zero)
+    wrong = torch.tensor([[0.0, 1.0], [0.8, 0.6], [1.0, 0.0]])  # cosines 0, 0.8 with clip 0; 0 with clip 1
+    assert negative_accuracy(output, NegativeOutput(wrong, torch.tensor([0, 0, 1]))) == pytest.approx(2 / 3)
