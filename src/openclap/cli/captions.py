@@ -85,9 +85,11 @@ def make(
             progress=lambda done, _: bar.update(task, completed=done),
         )
     _say_report(report, to, out)
-    if summary := getattr(built, "summary", ""):
+    summary = getattr(built, "summary", "")
+    if summary:
         out.say(summary)
-    out.result({"estimate": _plain_estimate(takes), "report": report.plain(), "manifest": to})
+    told = {"estimate": _plain_estimate(takes), "report": report.plain(), "manifest": to}
+    out.result(told | ({"summary": summary} if summary else {}))
 
 
 @app.command("show")

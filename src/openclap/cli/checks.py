@@ -22,6 +22,7 @@ EXTRAS = {
     "train": ("tensorboardX", "matplotlib", "pyarrow"),
     "eval": ("matplotlib", "jinja2", "pyarrow"),
     "export": ("onnx", "onnxscript", "onnxruntime"),
+    "captions": ("openai", "tenacity", "snowballstemmer"),
     "serve": ("fastapi", "uvicorn"),
 }
 _HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")

@@ -117,7 +117,16 @@ def test_length_is_counted_in_words():
 
 @pytest.mark.parametrize(
     "text",
-    ['{"captions": []}', "**A dog**", "See https://example.org for dogs", "<|im_end|>", "123 456", "dog_bark.wav"],
+    [
+        '{"captions": []}',
+        "**A dog**",
+        "See https://example.org for dogs",
+        "<|im_end|>",
+        "123 456",
+        "dog_bark.wav",
+        "A dog\u202e barks",
+        "A \x1b dog",
+    ],
 )
 def test_what_is_no_prose_is_rejected(text):
     assert check_form(text) == "not plain prose"

@@ -14,8 +14,8 @@ from openclap.captions.stage import Rejected
 
 
 def check_form(text: str) -> str | None:
-    """Whether it is plain prose about a sound: no markup, code, address, or talk about the task."""
-    if _MARKUP.search(text) or not any(char.isalpha() for char in text):
+    """Whether it is plain prose about a sound: no markup, code, address, hidden character, or talk about the task."""
+    if _MARKUP.search(text) or not text.isprintable() or not any(char.isalpha() for char in text):
         return "not plain prose"
     return "talks about the task" if _TASK.search(text) else None
 
@@ -103,7 +103,7 @@ class Gates:
             if reason is None:
                 passed.append(text)
             else:
-                rejected.append(Rejected(text, reason))
+                rejected.append(Rejected(text[:_MOST_SHOWN], reason))
         return passed, rejected
 
     def _reason(self, text: str, others: Sequence[str], known: Known | None) -> str | None:
@@ -129,6 +129,7 @@ class Gates:
         return None if not most or self._store.may_write(digest, key, most) else "the same for too many clips"
 
 
+_MOST_SHOWN = 500
 _MARKUP = re.compile(r"[{}<>|\\`*#\[\]^~]|https?:|www\.|__|\n|\.(?:wav|mp3|ogg|flac|aiff?)\b", re.IGNORECASE)
 _TASK = re.compile(
     r"\bsure[,!]|\b(as an ai|language model|i cannot|i can't|i'm sorry|i am sorry|i apologi[sz]e|here (?:is|are)|json|"

@@ -257,6 +257,8 @@ class WritingStage:
         if not calls:
             return f"all replies are in {self.store.path} already"
         note = f"replies are kept in {self.store.path}"
+        if limits.known:
+            note += f"; cost in {limits.currency}"
         if limits.budget is not None:
             note += f"; {self.store.spent().cost:.4f} of {limits.budget} {limits.currency} are spent"
         return note
