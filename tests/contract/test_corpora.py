@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -19,22 +20,32 @@ from openclap.audio.decode import audio_info
 from openclap.data.corpus import PublishedCorpus, corpora
 from openclap.data.example import Example
 from openclap.data.manifest import read_manifest
+from openclap.data.prepared import Prepared
 from openclap.errors import ConfigError, DataError
-
-Replica = Callable[[str], tuple[Path, Expected]]
 
 NAMES = corpora.names()
 PUBLISHED = [name for name in NAMES if isinstance(corpora.get(name), PublishedCorpus)]
 
 
+@dataclass(frozen=True)
+class Replica:
+    """A corpus's replica, what must come of it, and what came of it."""
+
+    raw: Path
+    expected: Expected
+    prepared: Prepared
+
+
 @pytest.fixture(scope="module")
-def replica(tmp_path_factory: pytest.TempPathFactory) -> Replica:
-    """The raw folder of a corpus's replica, made once, and what must come of it; tests write elsewhere."""
+def replica(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Replica]:
+    """The replica of a corpus, built and prepared once; tests that change anything work elsewhere."""
 
     @cache
-    def made(name: str) -> tuple[Path, Expected]:
-        raw = tmp_path_factory.mktemp(name) / "raw"
-        return raw, import_module(f"replica_{name.replace('-', '_')}").build(raw)
+    def made(name: str) -> Replica:
+        folder = tmp_path_factory.mktemp(name)
+        expected = import_module(f"replica_{name.replace('-', '_')}").build(folder / "raw")
+        prepared = corpora.get(name).prepare(folder / "out", raw=folder / "raw", **expected.options)
+        return Replica(folder / "raw", expected, prepared)
 
     return made
 
@@ -44,9 +55,8 @@ def value(example: Example, name: str) -> object:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_reads_its_official_layout(name: str, tmp_path: Path, replica: Replica) -> None:
-    raw, expected = replica(name)
-    prepared = corpora.get(name).prepare(tmp_path, raw=raw, **expected.options)
+def test_it_reads_its_official_layout(name: str, replica: Callable[[str], Replica]) -> None:
+    expected, prepared = replica(name).expected, replica(name).prepared
     manifest = read_manifest(prepared.path)
     assert dict(prepared.splits) == dict(expected.splits)
     assert (prepared.clips, prepared.missing) == (len(manifest), expected.missing)
@@ -60,9 +70,8 @@ def test_it_reads_its_official_layout(name: str, tmp_path: Path, replica: Replic
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_clips_can_be_heard_and_say_what_the_kind_promises(name: str, tmp_path: Path, replica: Replica) -> None:
-    corpus, (raw, expected) = corpora.get(name), replica(name)
-    info, manifest = corpus.info, corpus.prepare(tmp_path, raw=raw, **expected.options).read()
+def test_its_clips_can_be_heard_and_say_what_the_kind_promises(name: str, replica: Callable[[str], Replica]) -> None:
+    info, manifest = corpora.get(name).info, replica(name).prepared.read()
     assert all(audio_info(example.audio).frames for example in manifest)
     if info.kind in ("captions", "both"):
         assert any(example.captions for example in manifest)
@@ -75,18 +84,16 @@ def test_its_clips_can_be_heard_and_say_what_the_kind_promises(name: str, tmp_pa
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_preparing_again_gives_the_same_manifest(name: str, tmp_path: Path, replica: Replica) -> None:
-    raw, expected = replica(name)
-    manifests = []
-    for _ in range(2):
-        prepared = corpora.get(name).prepare(tmp_path, raw=raw, **expected.options)
-        manifests.append(prepared.path.read_bytes())
-    assert manifests[0] == manifests[1]
+def test_preparing_again_gives_the_same_manifest(name: str, replica: Callable[[str], Replica]) -> None:
+    raw, expected, first = replica(name).raw, replica(name).expected, replica(name).prepared
+    before = first.path.read_bytes()
+    again = corpora.get(name).prepare(first.path.parent, raw=raw, **expected.options)
+    assert (again, again.path.read_bytes()) == (first, before)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_where_sound_is_missing_one_can_insist(name: str, tmp_path: Path, replica: Replica) -> None:
-    raw, expected = replica(name)
+def test_where_sound_is_missing_one_can_insist(name: str, tmp_path: Path, replica: Callable[[str], Replica]) -> None:
+    raw, expected = replica(name).raw, replica(name).expected
     if not expected.missing:
         pytest.skip("its clips are the files that there are")
     with pytest.raises(DataError, match="missing=skip"):
@@ -115,8 +122,8 @@ def test_an_option_that_it_does_not_have_is_named(name: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_nothing_of_anybody_else_is_replaced(name: str, tmp_path: Path, replica: Replica) -> None:
-    raw, expected = replica(name)
+def test_nothing_of_anybody_else_is_replaced(name: str, tmp_path: Path, replica: Callable[[str], Replica]) -> None:
+    raw, expected = replica(name).raw, replica(name).expected
     (tmp_path / "manifest.jsonl").write_text('{"audio": "mine.wav"}\n')
     with pytest.raises(ConfigError, match="another folder"):
         corpora.get(name).prepare(tmp_path, raw=raw, **expected.options)

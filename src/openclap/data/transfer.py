@@ -85,7 +85,9 @@ def transfer(
         except _AgainError as error:
             failures = 1 if attempt.have > before else failures + 1
             if failures >= patience.tries:
-                have = f"; {attempt.have:,} bytes are kept: ask again, and it goes on behind them"
+                have = (
+                    f"; {attempt.have:,} bytes are kept: ask again, and it goes on behind them" if attempt.have else ""
+                )
                 raise DataError(f"{url}: {error}, {failures} times in a row{have}") from error
             stop.wait(patience.wait(failures, error.wait_s))
         else:
