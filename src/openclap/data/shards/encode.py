@@ -37,7 +37,7 @@ class ShardConfig(Config):
     Attributes:
         sample_rate_hz: rate of the sound in them: that of the models which will hear it.
         audio_format: "flac" keeps every sample (of the mix-down, at this rate, rounded to `bits`); "opus" is lossy,
-            and a sixth of the size or less.
+            and smaller.
         bits: of a FLAC sample. 16 are what LAION-CLAP hears; 24 keep the mean of two 16-bit channels exactly.
         opus_bits_per_s: what Opus takes on average.
         clips_per_shard: how many clips go into one archive (the last one of a split takes what is left); 512 by
