@@ -19,9 +19,11 @@ from pydantic import Field
 from openclap.captions.draws import drawing
 from openclap.config import Config
 from openclap.errors import CaptionError, some
+from openclap.optional import require
 
 _FILES = ("*.json", "*.safetensors", "*.model", "*.txt")
 _TOKENIZERS = ("tokenizer.json", "spiece.model", "sentencepiece.bpe.model", "vocab.json")
+_MOST_TOKENS = 512  # as T5s were trained; their tokenizers state none
 _PROBE = "a dog barks in the rain"
 
 
@@ -86,7 +88,7 @@ class Seq2Seq:
         """
         with self._lock:
             tokenizer, _ = self._loaded
-            ids = [tokenizer(text, truncation=True).input_ids for text in texts]
+            ids = [tokenizer(text, truncation=True, max_length=_MOST_TOKENS).input_ids for text in texts]
             order = sorted(range(len(texts)), key=lambda place: len(ids[place]))
             written = [""] * len(texts)
             for begin in range(0, len(order), self._batch_size):
@@ -101,7 +103,9 @@ class Seq2Seq:
 
         tokenizer, model = self._loaded
         options = self._options
-        batch = tokenizer(list(texts), return_tensors="pt", padding=True, truncation=True).to(model.device)
+        batch = tokenizer(list(texts), return_tensors="pt", padding=True, truncation=True, max_length=_MOST_TOKENS).to(
+            model.device
+        )
         drawn = options.temperature > 0
         with torch.inference_mode():
             ids = model.generate(
@@ -148,6 +152,9 @@ class Seq2Seq:
         if not any((folder / name).is_file() for name in _TOKENIZERS):
             # transformers would not say so: it makes up a tokenizer of a few tokens.
             raise CaptionError(f"model {self._name!r} has no tokenizer, none of {', '.join(_TOKENIZERS)}, in {folder}")
+        if not (folder / "tokenizer.json").is_file() and (folder / "spiece.model").is_file():
+            for package in ("sentencepiece", "google.protobuf"):
+                require(package, extra="captions", purpose=f"reading {folder / 'spiece.model'}")
         try:
             with quiet_transformers():
                 tokenizer = AutoTokenizer.from_pretrained(folder)

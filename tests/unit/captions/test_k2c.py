@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -219,6 +220,21 @@ def test_a_missing_tokenizer_is_not_made_up(tmp_path: Path) -> None:
     (folder / "tokenizer.json").unlink()
     with pytest.raises(CaptionError, match=r"has no tokenizer, none of tokenizer\.json"):
         written(built(folder))
+
+
+def test_a_sentencepiece_model_is_a_tokenizer(tmp_path: Path) -> None:
+    sentencepiece = pytest.importorskip("sentencepiece")
+    folder = write_t5(tmp_path / "t5", size=200)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).unlink()
+    trained = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter([WORDS, *TEXTS] * 20), model_writer=trained, vocab_size=80, hard_vocab_limit=False,
+        pad_id=0, eos_id=1, unk_id=2, bos_id=-1, minloglevel=2,
+    )  # fmt: skip
+    (folder / "spiece.model").write_bytes(trained.getvalue())
+    made = built(folder).make([clip("a", "dog bark", "rain")])[0]
+    assert made.captions or made.rejected, "it has read the keywords, and written something"
 
 
 def test_missing_weights_are_not_made_up(tmp_path: Path) -> None:
