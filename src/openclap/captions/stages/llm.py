@@ -1,6 +1,6 @@
 """Richer captions by a language model, out of a clip's own captions and what a tagger heard in it.
 
-FLAP (Yeh et al., 2023, arXiv 2311.01615, section 3.3) has a language model join a caption with detected events. Its
+FLAP (Yeh et al., 2023, arXiv 2311.01615) has a language model join a caption with detected events. Its
 prompt is not published; ours, the gates, and the choice of tagger and model are our own.
 """
 

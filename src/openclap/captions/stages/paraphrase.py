@@ -1,6 +1,6 @@
 """Captions and labels rewritten by a language model to say what the sources sound like.
 
-The idea is ReCLAP's (Ghosh et al., 2024, arXiv 2409.09213, section 3): training on captions that describe each event's
+The idea is ReCLAP's (Ghosh et al., 2024, arXiv 2409.09213): training on captions that describe each event's
 acoustic features, mixed with the originals (how often which is drawn is the caption policy's). Prompt and gates are our
 own.
 """
