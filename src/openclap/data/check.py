@@ -1,7 +1,8 @@
 """A look at data before anyone trains on it: broken files, doubles, leakage between splits, what the texts are like.
 
 Two clips are the same sound when their decoded samples and rates are. Files are decoded here in any case, and so a copy
-is found under another name, with other tags, or in another lossless container. A re-encoded copy is not found.
+is found under another name, with other tags, or in another lossless container. A re-encoded copy is found by `openclap
+data overlap`.
 
 Shards that `openclap data shard` wrote are read whole, too, and compared with the checksums in their indexes.
 """
