@@ -162,6 +162,9 @@ class TestOurOwn:
         index.write_text("".join(lines[:2]) + "{broken\n", encoding="utf-8")
         with pytest.raises(ManifestError, match=r"0\.index\.jsonl:3: is broken"):
             read_manifest(shards)
+        index.write_text("".join(lines[:2]), encoding="utf-8")
+        with pytest.raises(ManifestError, match="is cut: it speaks of 3 clips, and has 1"):
+            read_manifest(shards)
 
 
 class TestChecking:

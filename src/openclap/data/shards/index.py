@@ -99,8 +99,9 @@ def read_clips(index: Path) -> Iterator[dict[str, Any]]:
     """The rows of the clips, one at a time.
 
     Raises:
-        ManifestError: for one that cannot be read.
+        ManifestError: for one that cannot be read, and at the end if some are not there.
     """
+    head, line = read_head(index), 1
     with index.open(encoding="utf-8") as file:
         next(file, None)
         for line, text in enumerate(file, start=2):
@@ -111,6 +112,11 @@ def read_clips(index: Path) -> Iterator[dict[str, Any]]:
             if not isinstance(row, dict) or not isinstance(row.get("audio"), str):
                 raise ManifestError(index, "is no row of an index: delete the file, and it is made anew", line)
             yield row
+    if head is None or line - 1 != head.clips:
+        clips = "no" if head is None else head.clips
+        raise ManifestError(
+            index, f"is cut: it speaks of {clips} clips, and has {line - 1}: delete it, and it is made anew"
+        )
 
 
 def write_index(index: Path, head: ShardHead, rows: Iterable[Mapping[str, Any]]) -> None:
