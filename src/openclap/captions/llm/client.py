@@ -42,6 +42,7 @@ class ServerModel:
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         self._config, self._store, self._sleep = config, store, sleep
+        self._tenacity = require("tenacity", extra="captions", purpose="writing captions with a model at a server")
         key = environment.get(config.server.key_env)
         self._server = Server(config.server, key) if config.server.base_url else None
         self._rate = RateLimit(config.server.requests_per_min, config.server.tokens_per_min, sleep=sleep)
@@ -110,10 +111,9 @@ class ServerModel:
 
     def _tried(self, request: Request, output: str, asked: int) -> Reply:
         """A reply, after as many tries as it takes."""
-        tenacity = require("tenacity", extra="captions", purpose="writing captions with a model at a server")
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(MayPassError),
-            stop=tenacity.stop_after_attempt(self._config.server.attempts),
+        retrying = self._tenacity.Retrying(
+            retry=self._tenacity.retry_if_exception_type(MayPassError),
+            stop=self._tenacity.stop_after_attempt(self._config.server.attempts),
             wait=self._pause,
             sleep=self._sleep,
             reraise=True,

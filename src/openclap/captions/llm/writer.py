@@ -79,6 +79,11 @@ def peoples_captions(example: Example) -> tuple[str, ...]:
 class WritingStage:
     """A stage whose captions a language model writes.
 
+    Attributes:
+        config: its options.
+        store: replies, and what they cost.
+        model: what replies.
+
     Args:
         name: as registered.
         config: its options.
@@ -104,6 +109,8 @@ class WritingStage:
         )
         self.store = ReplyStore(config.store)
         self._gates = Gates(config.gates, self.store)
+        # One for all threads, from the beginning. The weights of a local one are read when it is first asked.
+        self.model: Model = (LocalModel if self._is_local else ServerModel)(config, self.store)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -118,11 +125,6 @@ class WritingStage:
         prompt = [self._prompt.name, self._prompt.digest]
         local = list(self._local)
         return {"version": 1, **values, "prompt": prompt, "gates": gates, "evidence": evidence, "local": local}
-
-    @cached_property
-    def model(self) -> Model:
-        """What writes; a local model's weights are read when it is first asked."""
-        return LocalModel(self.config, self.store) if self._is_local else ServerModel(self.config, self.store)
 
     @property
     def summary(self) -> str:
