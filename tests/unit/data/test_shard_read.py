@@ -22,6 +22,7 @@ from openclap.data.check import check_manifest
 from openclap.data.content import content_numbers
 from openclap.data.example import Example, MadeCaption, NegativeCaption
 from openclap.data.manifest import Manifest, read_manifest, write_manifest
+from openclap.data.overlap.ids import ids_of
 from openclap.data.shards.encode import ShardConfig
 from openclap.data.shards.index import index_beside, index_in_cache, read_head, write_index
 from openclap.data.shards.job import write_shards
@@ -165,6 +166,13 @@ class TestOurOwn:
         index.write_text("".join(lines[:2]), encoding="utf-8")
         with pytest.raises(ManifestError, match="is cut: it speaks of 3 clips, and has 1"):
             read_manifest(shards)
+
+    def test_the_number_of_a_file_in_a_shard_is_nobodys_id(self, tmp_path: Path, noise: Noise) -> None:
+        clip = Example("x", noise(tmp_path / "in" / "405271.wav", seed=1), source="fsd50k")
+        write_shards(Manifest(tmp_path, tmp_path, (clip,)), tmp_path / "out", CONFIG)
+        (member,) = read_manifest(tmp_path / "out")
+        assert ids_of(member) == ids_of(clip)
+        assert [found.key for found in ids_of(member)] == ["405271"]
 
 
 class TestChecking:

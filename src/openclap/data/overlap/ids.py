@@ -15,8 +15,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
+from openclap.audio.members import member_of
 from openclap.data.example import Example
 
 SPACES = ("freesound", "youtube")
@@ -156,13 +158,20 @@ def _in_links(example: Example) -> Iterator[ClipId]:
 
 
 def _in_name(example: Example, names: Collection[str]) -> Iterator[ClipId]:
-    stem, source = example.audio.stem, re.sub(r"[\W_]", "", example.source or "").casefold()
+    stem, source = _stem(example), re.sub(r"[\W_]", "", example.source or "").casefold()
     for name, form in NAME_FORMS.items():
         sure = name in names or name in (source, _ALSO.get(source))
         if (sure or form.telling) and (match := form.form.fullmatch(stem)):
             part = match.groupdict()
             start_s, end_s = _seconds(part.get("start")), _seconds(part.get("end"))
             yield ClipId(form.space, part["key"], f"file name as in {name}", start_s, end_s, sure)
+
+
+def _stem(example: Example) -> str:
+    """The name of the clip's file; in our shards, where files have numbers, of the one that it was made of."""
+    original = example.extra.get("original")
+    name = original.get("audio") if isinstance(original, Mapping) and member_of(example.audio) is not None else None
+    return PurePath(name).stem if isinstance(name, str) else example.audio.stem
 
 
 def _seconds(value: Any) -> float | None:
