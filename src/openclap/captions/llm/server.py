@@ -65,8 +65,14 @@ class Server:
         self._openai = require("openai", extra="captions", purpose="writing captions with a model at a server")
         self.url = config.base_url
         self._key = key
+        # The client would tell every server which OpenAI account the environment names, and a key where there is none.
+        silent = ["OpenAI-Organization", "OpenAI-Project", *([] if key else ["Authorization"])]
+        self._silent = {name: self._openai.Omit() for name in silent}
         self._client = self._openai.OpenAI(
-            base_url=config.base_url, api_key=key or "none", timeout=config.timeout_s, max_retries=0
+            base_url=config.base_url,
+            api_key=key or "none",
+            timeout=config.timeout_s,
+            max_retries=0,
         )
         weakref.finalize(self, self._client.close)
 
@@ -85,7 +91,7 @@ class Server:
         began = time.monotonic()
         create = cast("Any", self._client).chat.completions.with_raw_response.create
         try:
-            raw = create(**body, extra_headers={"Idempotency-Key": name})
+            raw = create(**body, extra_headers={"Idempotency-Key": name, **self._silent})
             text = raw.http_response.text
         except self._openai.APITimeoutError as error:
             raise self._broken("no reply in time", error) from None
