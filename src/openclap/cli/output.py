@@ -42,13 +42,17 @@ class Output:
 
         self.console.print(Text.assemble(*parts), soft_wrap=True)
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "") -> None:
+    def table(
+        self, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "", cut: str | None = None
+    ) -> None:
         """Print a table for people; columns of numbers stand to the right.
 
         Args:
             columns: the headings.
             rows: cells; floats are printed with three decimals.
             title: stands above it.
+            cut: the column whose cells are cut off where the table is too wide, so that a row stays a line; without
+                one, cells are broken into lines.
         """
         from rich import box
         from rich.table import Table
@@ -58,6 +62,12 @@ class Output:
             self.console.print(Text(title, "bold"))
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         lines = [[cell if isinstance(cell, Text) else Text(_cell(cell)) for cell in row] for row in rows]
+        if cut is not None:
+            widths = [max(cell.cell_len for cell in cells) for cells in zip(map(Text, columns), *lines, strict=True)]
+            place = list(columns).index(cut)
+            others = sum(widths) - widths[place] + 3 * len(columns)  # three between two columns
+            for line in lines:
+                line[place].truncate(max(self.console.width - others, _LEAST_CUT), overflow="ellipsis")
         for place, column in enumerate(columns):
             cells = [line[place].plain for line in lines]
             numbers = all(_NUMBER.match(cell) for cell in cells)
@@ -117,6 +127,7 @@ def _plain(values: Any) -> Any:
 
 
 _NUMBER = re.compile(r"-?[\d.,]+( %| M| s| –|$)|–$|$")
+_LEAST_CUT = 8  # characters that are left of a cell, however narrow the terminal
 
 
 def _cell(value: Any) -> str:

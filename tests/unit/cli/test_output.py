@@ -83,3 +83,12 @@ def test_a_terminal_without_a_character_gets_another_and_json_stays_json(encodin
     written.seek(0)
     Output(as_json=True).result({"sound": name})
     assert json.loads(written.getvalue().decode(encoding)) == {"sound": name}
+
+
+def test_a_column_can_be_cut_so_that_a_row_stays_a_line(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    Output(as_json=False).table(("name", "words"), [("first", "a " * 60), ("second", "few")], cut="words")
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert len(lines) == 4  # heading, rule, two rows
+    assert "…" in lines[2]
+    assert "few" in lines[3]
