@@ -50,7 +50,8 @@ def test_every_command_that_is_shown_exists_with_its_options(page, line):
             return
         assert name in command.commands, f"{page}: {line}"
         command = command.commands[name]
-    known = {option for parameter in command.params for option in parameter.opts} | {"--help", "--debug"}
+    known = {option for parameter in command.params for option in [*parameter.opts, *parameter.secondary_opts]}
+    known |= {"--help", "--debug"}
     assert {word.split("=")[0] for word in words if word.startswith("--")} <= known, f"{page}: {line}"
 
 
