@@ -11,7 +11,7 @@ import numpy.typing as npt
 from openclap.data.overlap.fingerprint import FRAME_S, Fingerprint
 
 _ALIKE = 8  # bits near each other in time and frequency say the same: so many count as one
-_NEAR = 1  # frames to either side of a shift that are tried
+_HOPELESS = 0.55  # a share that no frame to either side makes a good one: a frame is a sixth of what it looks at
 _FEWEST_PEAKS, _FEWEST_BITS = 3, 100  # at 100 bits, all alike, the score is 0.72
 _ONES = np.array([number.bit_count() for number in range(1 << 16)], np.uint8)
 
@@ -44,7 +44,11 @@ def agreement(first: Fingerprint, second: Fingerprint, shift: int) -> Agreement:
         second: another.
         shift: frames from the first's begin to the second's.
     """
-    return max((_at(first, second, shift + near) for near in range(-_NEAR, _NEAR + 1)), key=lambda found: found.score)
+    found = _at(first, second, shift)
+    if found.share < _HOPELESS:
+        return found
+    beside = (_at(first, second, shift + near) for near in (-1, 1))
+    return max(found, *beside, key=lambda one: one.score)
 
 
 def can_tell(found: Fingerprint) -> bool:
