@@ -155,7 +155,10 @@ def make_captions(
         rejected = stack.enter_context(rejections.open("w", encoding="utf-8"))
         workers = stack.enter_context(Workers(stage, journal))
         run = _Run(stage, journal, workers, rejected, report)
-        write_manifest(_told(run.examples(clips, wanted or _every, limit), progress, len(clips)), out)
+        examples = _told(run.examples(clips, wanted or _every, limit), progress, len(clips))
+        # In the folder, where the next run finds and removes what a killed one has left of it.
+        write_manifest(examples, folder / out.name, root=out.parent)
+        (folder / out.name).replace(out)
         rejected.flush()
         report.seconds = time.perf_counter() - started
         about = {"stage": stage.name, "identity": stage.identity, "report": report.plain()}
@@ -281,4 +284,6 @@ def _work_in(folder: Path) -> Iterator[Path]:
             stack.enter_context(held(folder))
         except BlockingIOError as error:
             raise CaptionError(f"another process is making captions in {folder}: wait for it, or end it") from error
+        for left in folder.glob(".*.jsonl"):  # by a run that was killed
+            left.unlink()
         yield folder

@@ -142,17 +142,22 @@ def read_manifest(
     return manifest
 
 
-def write_manifest(examples: Iterable[Example], path: str | Path) -> None:
+def write_manifest(examples: Iterable[Example], path: str | Path, *, root: Path | None = None) -> None:
     """Write a manifest, or a stream of examples, as JSON Lines; complete or not at all.
 
-    Audio paths are written relative to the folder of `path`. `read_manifest(path)` gives the same examples again
-    (a key of `extra` that has the name of a field is left out).
+    `read_manifest(path)` gives the same examples again (a key of `extra` that has the name of a field is left out).
+
+    Args:
+        examples: the clips.
+        path: the file.
+        root: what audio paths are written relative to; the folder of `path` by default.
     """
     path = Path(path)
+    root = path.parent if root is None else root
     # JSON can say \udce9 for a byte of a file name that is no UTF-8, where UTF-8 itself cannot.
     with file_written_whole(path) as fresh, fresh.open("w", encoding="utf-8", errors="backslashreplace") as file:
         for example in examples:
-            file.write(json.dumps(manifest_row(example, path.parent), ensure_ascii=False, default=str) + "\n")
+            file.write(json.dumps(manifest_row(example, root), ensure_ascii=False, default=str) + "\n")
 
 
 def manifest_row(example: Example, root: Path) -> dict[str, Any]:

@@ -188,6 +188,7 @@ def test_a_kill_loses_nothing(tmp_path: Path, concurrency: int) -> None:
     assert len({*stage.asked} - {"5.wav", "6.wav"}) < concurrency, "what the other threads had at work"
     assert report.captions == 7
     assert len(read(out)) == 7
+    assert not list(tmp_path.rglob(".*")), "nothing half-written is left"
 
 
 def test_calls_go_out_at_once_but_no_more_than_the_stage_allows(tmp_path: Path) -> None:
