@@ -100,10 +100,11 @@ def all_captions(example: Example, config: CaptionPolicyConfig | None = None) ->
 def training_texts(example: Example, config: CaptionPolicyConfig | None = None) -> tuple[str, ...]:
     """The texts of a clip that training may read, for a tokenizer to learn from.
 
-    Without weights the caption of the labels is among them only where there is no other.
+    Without weights the caption of the labels is among them only where there is no other. With weights there may be
+    none, which `check_captions` refuses for all clips at once.
 
     Raises:
-        DataError: if the clip has no text, or none of those that `config.weights` names.
+        DataError: if the clip has no text at all.
     """
     config = config or CaptionPolicyConfig()
     if not config.weights:
@@ -202,18 +203,17 @@ def _by_weight(example: Example, config: CaptionPolicyConfig, share: float) -> t
         rest -= config.weights[name]
         if rest < 0:
             return sources[name]
-    return sources[names[-1]]  # where rounding left nothing over
+    if names:
+        return sources[names[-1]]  # rounding left nothing over
+    raise DataError(
+        f"clip {example.id} has no caption of the sources in captions.weights ({', '.join(config.weights)}), "
+        f"but of {', '.join(caption_sources(example, config)) or 'none'}"
+    )
 
 
 def _weighted(example: Example, config: CaptionPolicyConfig) -> dict[str, tuple[str, ...]]:
     sources = caption_sources(example, config)
-    weighted = {source: texts for source, texts in sources.items() if config.weights.get(source)}
-    if not weighted:
-        raise DataError(
-            f"clip {example.id} has no caption of the sources in captions.weights ({', '.join(config.weights)}), "
-            f"but of {', '.join(sources) or 'none'}"
-        )
-    return weighted
+    return {source: texts for source, texts in sources.items() if config.weights.get(source)}
 
 
 def _in_use(example: Example, config: CaptionPolicyConfig) -> tuple[str, ...]:

@@ -219,6 +219,43 @@ def test_clips_without_words_are_refused_before_training(config, sounds, tmp_pat
         build_trainer(config, tmp_path / "run")
 
 
+def with_made_captions(folder: Path) -> Path:
+    """The six tones, each with a made caption and a negative."""
+    rows = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
+    for row in rows:
+        row["made"] = [{"text": f"one hears {row['caption']}", "maker": "k2c"}]
+        row["negatives"] = [
+            {"text": f"not {row['caption']}", "kind": "order", "of": row["caption"], "maker": "negatives"}
+        ]
+    (folder / "made").mkdir()
+    return write_manifest(folder / "made", [row | {"audio": f"../{row['audio']}"} for row in rows])
+
+
+def test_made_captions_are_trained_with_and_never_validated_with(config, sounds, tmp_path, monkeypatch):
+    path = with_made_captions(tmp_path)
+    weights = 'data.captions.weights={"k2c": 1.0}'
+    run = quiet(config, f"data.train.path={path}", f"data.validation.path={path}", weights)
+    read = []
+    call = Tokenizer.__call__
+    monkeypatch.setattr(Tokenizer, "__call__", lambda self, texts: read.extend(texts) or call(self, texts))
+    build_trainer(run.override(["trainer.max_steps=2"]), tmp_path / "run").run()  # an epoch, then a validation
+    assert sorted(read) == sorted(CAPTIONS + [f"one hears {caption}" for caption in CAPTIONS])
+
+
+def test_negatives_are_learnt_from_and_their_accuracy_is_logged_and_validated(config, tmp_path):
+    path = with_made_captions(tmp_path)
+    run = quiet(config, f"data.train.path={path}", f"data.validation.path={path}", "data.captions.negatives=1")
+    result = build_trainer(run, tmp_path / "run").run()
+    assert 0 <= result.metrics["validation/negative_accuracy"] <= 1
+    steps = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert all("negative_accuracy" in step for step in steps if step["kind"] == "step")
+
+
+def test_a_source_of_captions_that_the_data_lack_is_refused_before_training(config, tmp_path):
+    with pytest.raises(DataError, match=r"captions.weights names 'llm', but .* original \(6 clips\)"):
+        build_trainer(quiet(config, 'data.captions.weights={"llm": 1.0}'), tmp_path / "run")
+
+
 def test_the_first_bundle_can_be_had_without_a_trainer(config):
     from openclap.data.loader import read_source
 
