@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from openclap.cli.options import Json, plain_settings
+from openclap.cli.options import Json, option_tree, plain_settings
 
 if TYPE_CHECKING:
     from openclap.cli.output import Output
@@ -52,7 +52,7 @@ def demo(
     output, began = Output(as_json), time.perf_counter()
     output.say(("1 · Sounds", "bold"), f"   scenes made by code, with captions, in {corpus}")
     with output.console.status("generating"):
-        manifest = corpora.get("soundscapes").prepare(corpus, **plain_settings(corpus_settings)).read()
+        manifest = corpora.get("soundscapes").prepare(corpus, **option_tree(plain_settings(corpus_settings))).read()
     output.say(_described(manifest))
     output.say(("\n2 · Training", "bold"), f" the recipe demo, in {out}")
     recipe = recipes.get("demo")()

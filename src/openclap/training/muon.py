@@ -46,7 +46,7 @@ class MuonWithAdamW:
 
     def step(self) -> None:
         """Apply the gradients."""
-        self._muon.step()
+        self._muon.step()  # type: ignore[no-untyped-call]
         self._others.step()
 
     def zero_grad(self, set_to_none: bool = True) -> None:
