@@ -98,7 +98,7 @@ def show(rows: list[Row]) -> None:
             statistics.mean(row[name] for row in rows if row["arm"] == arm) for name in ("steps", "epochs")
         )
         cells = [_mean_and_spread(scores[name]) for name in SHOWN]
-        print(f"| {arm} | {taken:.0f} | {epochs:.0f} | " + " | ".join(cells) + " |")
+        print(f"| {arm} | {taken:.0f} | {epochs:.1f} | " + " | ".join(cells) + " |")
 
 
 def draw(rows: list[Row], path: Path) -> None:
