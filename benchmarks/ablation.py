@@ -7,7 +7,7 @@
     python benchmarks/ablation.py --data MANIFEST --out runs/ablation --calibrate [--arm …]
 
 Each arm is the recipe `flap-tiny` with other masks, or with reconstruction, or with HTSAT ("htsat": the recipe
-`starter`, with its own front-end and `flap-tiny`'s optimiser; "htsat-adamw": with its own optimiser); "pretrained"
+`starter`, with its own front-end and `flap-tiny`'s augmentation and optimiser; "htsat-adamw": with its own optimiser); "pretrained"
 begins with the encoder of an MAE run of the same minutes on the same clips. All have the same minutes of training, the
 same frozen text encoder, batch and captions. A run that is there is evaluated again, not trained again.
 
@@ -91,7 +91,7 @@ def main() -> None:
 def arm_settings(arm: str, ratio: float | None = None, weight: float = WEIGHT) -> list[str]:
     """The settings that make an arm of the recipe."""
     if arm.startswith("htsat"):
-        return [] if arm == "htsat-adamw" else _optimiser()
+        return _augmentation() if arm == "htsat-adamw" else _augmentation() + _optimiser()
     mask = dict(MASKS[arm.removesuffix("-recon") if arm != "pretrained" else "1d"])
     if ratio is not None:
         mask["ratio"] = ratio
@@ -167,7 +167,7 @@ def pretrain(seed: int, data: Path, out: Path, end: list[str]) -> Path:
         "seed": seed,
     }
     chosen = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
-    arms.train("mae-vitb", [*chosen, *_optimiser(), *end], data, run)
+    arms.train("mae-vitb", [*chosen, *_augmentation(), *_optimiser(), *end], data, run)
     return run
 
 
@@ -175,6 +175,11 @@ def _tiny() -> dict[str, Any]:
     from openclap.recipes.registry import recipes
 
     return recipes.get("flap-tiny")().plain()
+
+
+def _augmentation() -> list[str]:
+    """What flap-tiny does to clips by chance, for other recipes."""
+    return [f"data.augment={json.dumps(_tiny()['data']['augment'])}"]
 
 
 def _optimiser() -> list[str]:
