@@ -7,9 +7,9 @@
     python benchmarks/ablation.py --data MANIFEST --out runs/ablation --calibrate [--arm …]
 
 Each arm is the recipe `flap-tiny` with other masks, or with reconstruction, or with HTSAT ("htsat": the recipe
-`starter`, with its own front-end and `flap-tiny`'s augmentation and optimiser; "htsat-adamw": with its own optimiser); "pretrained"
-begins with the encoder of an MAE run of the same minutes on the same clips. All have the same minutes of training, the
-same frozen text encoder, batch and captions. A run that is there is evaluated again, not trained again.
+`starter`, with its own front-end and `flap-tiny`'s augmentation and optimiser; "htsat-adamw": with its own optimiser);
+"pretrained" begins with the encoder of an MAE run of the same minutes on the same clips. All have the same minutes of
+training, the same frozen text encoder, batch and captions. A run that is there is evaluated again, not trained again.
 
 The clock ends every run, which is fair on an idle machine alone. So `--calibrate` first measures there how long a step
 of each arm takes (calibration.json); where that file lies in OUT, each arm takes as many steps as the minutes hold, and

@@ -122,8 +122,8 @@ def flap_tiny() -> RunConfig:
     """A small FLAP on real sound in ten minutes on two cores, against a frozen pretrained MiniLM text encoder.
 
     All [ours]: a ViT of width 256 and depth 8 on clips of 5 s, of which 88 % of 248 tokens are masked; batches of 192,
-    rolled and louder or softer, with titles and labels as captions, as in "starter"; Muon for the ViT's matrices. Ratio,
-    augmentation, optimiser and learning rates were chosen on a validation part of the training clips.
+    rolled and louder or softer, with titles and labels as captions, as in "starter"; Muon for the ViT's matrices.
+    Ratio, augmentation, optimiser and rates were chosen on a validation part of the training clips.
     """
     return RunConfig(
         name="flap-tiny",
