@@ -257,7 +257,5 @@ class TestNegatives:
         assert self.drawn(BOTH, "first") == ()
 
     def test_that_no_clip_has_are_refused(self) -> None:
-        with pytest.raises(
-            DataError, match=r"captions.negatives is 2, but no clip .*openclap captions make negatives"
-        ):
+        with pytest.raises(DataError, match=r"captions.negatives is 2, but no clip .*openclap captions make negatives"):
             check_captions([BOTH], self.TWO)
