@@ -33,10 +33,7 @@ def list_corpora(as_json: Json = False) -> None:
 
     out = Output(as_json)
     infos = [corpora.get(name).info for name in corpora.names()]
-    rows = [
-        (info.name, info.kind, _count(info.clips), _hours(info.hours), info.access, info.licence)
-        for info in infos
-    ]
+    rows = [(info.name, info.kind, _count(info.clips), _hours(info.hours), info.access, info.licence) for info in infos]
     out.table(("name", "kind", "clips", "hours", "access", "licence"), rows, cut="licence")
     out.say("openclap data info NAME says all of one.")
     out.result([_plain(info) for info in infos])
