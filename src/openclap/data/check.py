@@ -19,9 +19,9 @@ from openclap.audio.members import member_of
 from openclap.data.example import Example
 from openclap.data.manifest import Manifest
 from openclap.data.measure import ClipFacts, measure_clips
-from openclap.data.policy import clean_title
 from openclap.data.report import DataReport, Finding, Severity
 from openclap.data.shards.read import damage
+from openclap.text.titles import clean_title
 
 _QUIET_PEAK = 0.001  # -60 dB of full scale: 16-bit sound has 30 steps left
 _CLIPPED_SHARE = 0.001  # one sample in a thousand at full scale can be heard

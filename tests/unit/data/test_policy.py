@@ -16,7 +16,6 @@ from openclap.data.policy import (
     check_captions,
     choose_caption,
     choose_negatives,
-    clean_title,
     training_texts,
 )
 from openclap.errors import ConfigError, DataError
@@ -64,32 +63,6 @@ def test_captions_alone_are_never_replaced_by_labels_that_are_not_there() -> Non
 def test_a_clip_without_text_is_an_error() -> None:
     with pytest.raises(DataError, match="clip x has neither a caption nor a label"):
         choose_caption(Example("x", Path("x.wav")), PLAIN, None)
-
-
-@pytest.mark.parametrize(
-    ("title", "words"),
-    [
-        ("rose_bark.wav", "rose bark"),
-        ("Blaffende hond2.wav", "Blaffende hond"),
-        ("Big_dog_bark_01.aiff", "Big dog bark"),
-        ("20091211.barking.stairs.wav", "barking stairs"),
-        ("2011-03-09-dog-in-the-night.flac", "dog in the night"),
-        ("FireBurning_v2.wav", "Fire Burning"),
-        ("Chainsaw Crosscutting  3.wav", "Chainsaw Crosscutting"),
-        ("Clock-grandfather-ticks & striking once.MP3", "Clock-grandfather-ticks & striking once"),
-        ("3 dogs.wav", "3 dogs"),
-        ("8am.wav", "8am"),
-        ("gryphon_die_2", "gryphon die"),
-        ("A turkey.", "A turkey."),
-        ("a siren at 5", "a siren at 5"),
-        ("he said mp3 is lossy", "he said mp3 is lossy"),
-        ("snake_case in a sentence", "snake_case in a sentence"),
-        ("001.wav", "001.wav"),
-        ("犬.wav", "犬"),
-    ],
-)
-def test_titles_that_are_file_names_become_words_and_others_stay(title: str, words: str) -> None:
-    assert clean_title(title) == words
 
 
 def test_cleaning_is_off_unless_asked_for() -> None:

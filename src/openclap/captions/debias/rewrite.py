@@ -40,7 +40,7 @@ def debias(caption: str, rule: Rule = "full") -> Debiased:
 
     Args:
         caption: a sentence or a title. In file names ("Man_talking.wav") nothing changes: make words of them first
-            (`openclap.data.policy.clean_title`).
+            (`openclap.text.titles.clean_title`).
         rule: "full", or "laion" for woman and man alone.
     """
     words = Words(caption)

@@ -21,8 +21,8 @@ from openclap.captions.llm.request import Request
 from openclap.captions.llm.store import Reply, ReplyStore
 from openclap.captions.stage import Estimate, Made, Rejected
 from openclap.data.example import Example, MadeCaption
-from openclap.data.policy import clean_title
 from openclap.errors import ConfigError
+from openclap.text.titles import clean_title
 
 # A title of a megabyte would be paid for by the token, and says no more than its beginning.
 _MOST_CHARACTERS, _MOST_TEXTS = 1000, 10
