@@ -309,7 +309,7 @@ class TestGoingOn:
     @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
     def test_a_run_ended_by_sigkill_ends_with_the_bytes_of_one_that_was_not(self, tmp_path: Path, noise: Noise) -> None:
         source = tmp_path / "in"
-        examples = [Example(f"{n}", noise(source / f"{n}.wav", seed=n, seconds=3.0)) for n in range(60)]
+        examples = [Example(f"{n}", noise(source / f"{n}.wav", seed=n, seconds=3.0)) for n in range(120)]
         manifest = Manifest(source, source, tuple(examples))
         write_manifest(manifest, source / "manifest.jsonl")
         whole = write_shards(manifest, tmp_path / "whole", config(sample_rate_hz=48000, clips_per_shard=5))
@@ -320,7 +320,7 @@ class TestGoingOn:
         with subprocess.Popen(command, start_new_session=True) as process:
             until = time.monotonic() + 60
             while not list(killed.glob("all/[0-9]*.index.jsonl")) and time.monotonic() < until:
-                time.sleep(0.005)
+                time.sleep(0.001)
             os.kill(process.pid, signal.SIGKILL)
         complete = len(list(killed.glob("all/[0-9]*.index.jsonl")))
         assert 0 < complete < whole.shards
