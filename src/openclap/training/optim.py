@@ -17,8 +17,8 @@ from openclap.training.muon import MuonWithAdamW
 
 # Position tables by the names that encoders give them: learnt positions, Swin's and T5's relative biases, GPT-2's wpe.
 _POSITION_TABLE = re.compile(r"(^|[._])(pos|position|positional|wpe|relative)([._]|$)")
-# Tables by which tokens, patches and positions enter an encoder: each row is a vector of its own.
-_TABLE = re.compile(r"embed|relative|(^|[._])(pos|positions|wpe|wte|shared)([._]|$)")
+# Tables by which tokens and patches enter an encoder: each row is a vector of its own.
+_TOKEN_TABLE = re.compile(r"embed|(^|[._])(wte|shared)([._]|$)")
 _ENCODERS = ("audio_encoder", "text_encoder")
 _MATRICES = ", matrices"
 
@@ -180,4 +180,4 @@ def _decays(name: str, parameter: nn.Parameter) -> bool:
 
 
 def _is_inner_matrix(name: str, parameter: nn.Parameter) -> bool:
-    return parameter.ndim == 2 and _TABLE.search(name) is None
+    return parameter.ndim == 2 and _decays(name, parameter) and _TOKEN_TABLE.search(name) is None
