@@ -209,6 +209,12 @@ def some(names: Iterable[str], most: int = 4) -> str:
     return (", ".join(names[:most]) or "nothing") + more
 
 
+def first_line(error: BaseException) -> str:
+    """What another library's error says first, for an error message of ours; its name where it says nothing."""
+    said = str(error).strip()
+    return said.splitlines()[0] if said else type(error).__name__
+
+
 def _rebuild(cls: type[OpenclapError], message: str, state: dict[str, Any]) -> OpenclapError:
     error = cls.__new__(cls)
     error.args = (message,)

@@ -11,7 +11,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -21,11 +21,10 @@ from openclap.atomic import file_written_whole
 from openclap.captions.journal import Journal, clip_key
 from openclap.captions.sample import Sample
 from openclap.captions.stage import Estimate, Made, Rejected, Stage, stage_digest
+from openclap.captions.work import told, work_in, write_from
 from openclap.captions.workers import Slot, Workers
 from openclap.data.example import Example
-from openclap.data.manifest import write_manifest
-from openclap.errors import CaptionError, ConfigError
-from openclap.exclusive import held
+from openclap.errors import ConfigError
 
 _CHUNK = 4096
 _TIMED_CLIPS = 32
@@ -149,16 +148,13 @@ def make_captions(
         raise ConfigError(f"{out}: a manifest is written as JSON Lines: give a name that ends in .jsonl")
     started, digest = time.perf_counter(), stage_digest(stage)
     report = Report(stage.name, digest)
-    with _work_in(_folder(out)) as folder, ExitStack() as stack:
+    with work_in(_folder(out), "making captions") as folder, ExitStack() as stack:
         journal = stack.enter_context(Journal(folder / _journal_name(stage, digest)))
         rejections = stack.enter_context(file_written_whole(folder / f"{stage.name}-{digest}.rejected.jsonl"))
         rejected = stack.enter_context(rejections.open("w", encoding="utf-8"))
         workers = stack.enter_context(Workers(stage, journal))
         run = _Run(stage, journal, workers, rejected, report)
-        examples = _told(run.examples(clips, wanted or _every, limit), progress, len(clips))
-        # In the folder, where the next run finds and removes what a killed one has left of it.
-        write_manifest(examples, folder / out.name, root=out.parent)
-        (folder / out.name).replace(out)
+        write_from(folder, out, told(run.examples(clips, wanted or _every, limit), progress, len(clips)))
         rejected.flush()
         report.seconds = time.perf_counter() - started
         about = {"stage": stage.name, "identity": stage.identity, "report": report.plain()}
@@ -218,13 +214,6 @@ class _Run:
         )
 
 
-def _told(examples: Iterator[Example], progress: Callable[[int, int], None] | None, total: int) -> Iterator[Example]:
-    for done, example in enumerate(examples, start=1):
-        yield example
-        if progress is not None:
-            progress(done, total)
-
-
 def _every(_: Example) -> bool:
     return True
 
@@ -274,16 +263,3 @@ def _folder(out: Path) -> Path:
 
 def _journal_name(stage: Stage, digest: str) -> str:
     return f"{stage.name}-{digest}.journal.jsonl"
-
-
-@contextmanager
-def _work_in(folder: Path) -> Iterator[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(held(folder))
-        except BlockingIOError as error:
-            raise CaptionError(f"another process is making captions in {folder}: wait for it, or end it") from error
-        for left in folder.glob(".*.jsonl"):  # by a run that was killed
-            left.unlink()
-        yield folder

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from openclap.captions.draws import drawing
 from openclap.config import Config
-from openclap.errors import CaptionError, some
+from openclap.errors import CaptionError, first_line, some
 from openclap.optional import require
 
 _FILES = ("*.json", "*.safetensors", "*.model", "*.txt")
@@ -136,7 +136,7 @@ class Seq2Seq:
                 found = Path(snapshot_download(self._name, revision=self._revision, allow_patterns=[*_FILES, "*.bin"]))
         except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
             raise CaptionError(
-                f"model {self._name!r} is no folder, and cannot be had from the hub ({_first_line(error)}): give a "
+                f"model {self._name!r} is no folder, and cannot be had from the hub ({first_line(error)}): give a "
                 "folder with config.json, weights and tokenizer"
             ) from error
         return found
@@ -167,7 +167,7 @@ class Seq2Seq:
                 "it as safetensors where you trust it"
             ) from error
         except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-            reason = _first_line(error)
+            reason = first_line(error)
             raise CaptionError(f"model {self._name!r} cannot be loaded as an encoder-decoder: {reason}") from error
         if missing := sorted(report["missing_keys"]):
             raise CaptionError(f"model {self._name!r} lacks weights that its config calls for: {some(missing)}")
@@ -193,7 +193,3 @@ def _check_tokenizer(tokenizer: Any, model: Any, name: str) -> None:
 
 def _seed(draw: str, options: WritingOptions) -> int:
     return int.from_bytes(hashlib.blake2b(f"{options.seed} {draw}".encode(), digest_size=7).digest(), "big")
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

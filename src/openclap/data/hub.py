@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 
 from openclap.data.fetch import RemoteFile
-from openclap.errors import DataError
+from openclap.errors import DataError, first_line
 
 _ARCHIVES = {".zip": "zip", ".tar.gz": "tar", ".tgz": "tar", ".7z": "7z"}
 
@@ -34,8 +34,7 @@ def hub_files(
         )
         files = [file for file in found if isinstance(file, RepoFile)]
     except Exception as error:  # whatever its client raises: requests', httpx' and its own errors
-        summary = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DataError(f"{repository}: its files on the hub cannot be listed ({summary})") from error
+        raise DataError(f"{repository}: its files on the hub cannot be listed ({first_line(error)})") from error
     for file in files:
         if patterns and not any(fnmatch(file.path, pattern) for pattern in patterns):
             continue

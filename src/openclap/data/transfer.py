@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import IO, Any
@@ -102,6 +103,19 @@ def forget(unfinished: Path) -> None:
     _note_of(unfinished).unlink(missing_ok=True)
 
 
+def retry_after_s(value: str | None, now: datetime | None = None) -> float | None:
+    """The seconds that a server asks to be left alone with its header Retry-After, a number or a date; None else."""
+    value = (value or "").strip()
+    if value.isdigit():
+        return float(value)
+    try:
+        date = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    date = date if date.tzinfo else date.replace(tzinfo=UTC)
+    return max(0.0, (date - (now or datetime.now(UTC))).total_seconds())
+
+
 @dataclass
 class _Attempt:
     """Attempts at one file; `run` is one of them."""
@@ -189,7 +203,9 @@ class _Attempt:
                 forget(self.unfinished)
                 raise _AgainError("the server's file is shorter than what had come of it")
             if error.code in _LATER:
-                raise _AgainError(f"the server answers {error.code} ({error.reason})", _retry_after(error.headers))
+                raise _AgainError(
+                    f"the server answers {error.code} ({error.reason})", retry_after_s(error.headers.get("Retry-After"))
+                )
             raise DataError(f"{self.url}: the server answers {error.code} ({error.reason})")
 
     def _version(self) -> str | None:
@@ -220,17 +236,3 @@ def _note_of(unfinished: Path) -> Path:
 def _first_byte(answer: Any) -> int | None:
     match = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
     return int(match[1]) if match else None
-
-
-def _retry_after(headers: Any) -> float | None:
-    """Seconds that a server asks to be left alone, given as such or as a date."""
-    text = headers.get("Retry-After", "").strip()
-    if text.isdigit():
-        return float(text)
-    try:
-        then = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    from datetime import UTC, datetime
-
-    return max(0.0, (then - datetime.now(UTC)).total_seconds()) if then.tzinfo else None

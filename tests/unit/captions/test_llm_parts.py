@@ -13,7 +13,7 @@ from openclap.captions.llm.evidence import Event, Evidence, parse_events
 from openclap.captions.llm.prompts import as_data, load_prompt, prompt_names
 from openclap.captions.llm.rates import RateLimit
 from openclap.captions.llm.replies import read_captions, read_completion
-from openclap.captions.llm.server import retry_after_s
+from openclap.captions.llm.server import wait_s
 from openclap.captions.llm.store import Reply, ReplyStore
 from openclap.captions.stage import stages
 from openclap.cli.options import option_tree
@@ -228,13 +228,13 @@ def test_a_pause_holds_up_everyone():
 
 def test_servers_say_how_long_to_wait_in_three_ways():
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    assert retry_after_s({"retry-after": "3"}) == 3
-    assert retry_after_s({"retry-after-ms": "250", "retry-after": "9"}) == 0.25
-    assert retry_after_s({"retry-after": "Thu, 01 Jan 2026 00:00:30 GMT"}, now) == 30
-    assert retry_after_s({"retry-after": "Wed, 31 Dec 2025 00:00:00 GMT"}, now) == 0
+    assert wait_s({"retry-after": "3"}) == 3
+    assert wait_s({"retry-after-ms": "250", "retry-after": "9"}) == 0.25
+    assert wait_s({"retry-after": "Thu, 01 Jan 2026 00:00:30 GMT"}, now) == 30
+    assert wait_s({"retry-after": "Wed, 31 Dec 2025 00:00:00 GMT"}, now) == 0
     for value in ("soon", "-1", "inf"):
-        assert retry_after_s({"retry-after": value}) is None
-    assert retry_after_s({}) is None
+        assert wait_s({"retry-after": value}) is None
+    assert wait_s({}) is None
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,9 @@ from openclap.captions.journal import Journal, clip_key
 from openclap.captions.llm.evidence import Event
 from openclap.captions.pipeline import Clips
 from openclap.captions.stage import Estimate, Made, Rejected, stage_digest
+from openclap.captions.work import told, work_in, write_from
 from openclap.captions.workers import Slot, Workers
 from openclap.data.example import Example, MadeCaption
-from openclap.data.manifest import write_manifest
-from openclap.errors import CaptionError
-from openclap.exclusive import held
 
 Hear = Callable[[Sequence[Example]], list["list[Event] | str"]]
 """The events in each of some clips, the surest first; or why a clip could not be heard."""
@@ -70,18 +68,12 @@ def add_events(
         CaptionError: if another process is at it.
     """
     hearing = _Hearing(hear, identity, batch_size)
-    folder = out.with_name(f"{out.name}.events")
-    folder.mkdir(parents=True, exist_ok=True)
     report = HeardReport()
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(held(folder))
-        except BlockingIOError as error:
-            raise CaptionError(f"another process is hearing clips for {out}: wait for it, or end it") from error
+    with work_in(out.with_name(f"{out.name}.events"), "hearing clips") as folder, ExitStack() as stack:
         journal = stack.enter_context(Journal(folder / f"{stage_digest(hearing)}.journal.jsonl"))
         workers = stack.enter_context(Workers(hearing, journal))
         heard = (_with_events(slot, column, report) for slot in _slots(clips, column, journal, workers, report))
-        write_manifest(_told(heard, progress, len(clips)), out)
+        write_from(folder, out, told(heard, progress, len(clips)))
     return report
 
 
@@ -128,10 +120,3 @@ def _with_events(slot: Slot, column: str, report: HeardReport) -> Example:
     report.events += len(events)
     report.with_events += bool(events)
     return replace(slot.example, extra={**slot.example.extra, column: events})
-
-
-def _told(examples: Iterator[Example], progress: Callable[[int, int], None] | None, total: int) -> Iterator[Example]:
-    for done, example in enumerate(examples, start=1):
-        yield example
-        if progress is not None:
-            progress(done, total)

@@ -19,7 +19,7 @@ from openclap.captions.llm.config import WritingConfig
 from openclap.captions.llm.replies import is_final
 from openclap.captions.llm.request import Request
 from openclap.captions.llm.store import Reply, ReplyStore
-from openclap.errors import CaptionError, some
+from openclap.errors import CaptionError, first_line, some
 
 _MOST_NEW_TOKENS = 2048  # where max_tokens is left open: a model without an end would write for ever
 
@@ -113,8 +113,9 @@ class LocalModel:
                     name, dtype=config.dtype, use_safetensors=True, output_loading_info=True
                 )
         except (OSError, ValueError, KeyError, ImportError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise CaptionError(f"model {name!r} cannot be loaded as a causal language model: {reason}") from error
+            raise CaptionError(
+                f"model {name!r} cannot be loaded as a causal language model: {first_line(error)}"
+            ) from error
         if missing := sorted(report["missing_keys"]):
             raise CaptionError(f"model {name!r} lacks weights that its config calls for: {some(missing)}")
         if tokenizer.chat_template is None:

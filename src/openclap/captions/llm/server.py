@@ -7,13 +7,13 @@ import time
 import weakref
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any, cast
 
 from openclap.captions.llm.config import ServerConfig
 from openclap.captions.llm.replies import read_completion
 from openclap.captions.llm.store import Reply
+from openclap.data.transfer import retry_after_s
 from openclap.errors import CaptionError
 from openclap.optional import require
 
@@ -119,7 +119,7 @@ class Server:
         if status in _NEEDS_A_PERSON or code in _NO_MONEY:
             return CaptionError(f"{self.url} refuses to work: {reason}")
         if status in _MAY_PASS or (status >= 500 and status != 501):
-            return MayPassError(reason, wait_s=retry_after_s(headers), crowded=status in {429, 503})
+            return MayPassError(reason, wait_s=wait_s(headers), crowded=status in {429, 503})
         return RefusedError(status, reason)
 
     def _clean(self, text: str) -> str:
@@ -130,19 +130,12 @@ class Server:
         return text if len(text) <= 300 else f"{text[:299]}…"
 
 
-def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """How long a server asks to wait, in seconds: a number, a date, or OpenAI's milliseconds."""
+def wait_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """How long a server asks to wait, in seconds: OpenAI's milliseconds, a number that need not be whole, or a date."""
     if (milliseconds := _number(headers.get("retry-after-ms"))) is not None:
         return milliseconds / 1000
-    value = headers.get("retry-after")
-    if value is None or (seconds := _number(value)) is not None:
-        return None if value is None else seconds
-    try:
-        date = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    date = date if date.tzinfo else date.replace(tzinfo=UTC)
-    return max(0.0, (date - (now or datetime.now(UTC))).total_seconds())
+    seconds = _number(headers.get("retry-after"))
+    return retry_after_s(headers.get("retry-after"), now) if seconds is None else seconds
 
 
 def _number(text: str | None) -> float | None:

@@ -21,7 +21,6 @@ from openclap.errors import ManifestError
 ABOUT = "shards.json"
 """The file that makes a folder one of our shards."""
 
-_READ_BYTES = 1 << 20
 _READ_ONLY = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _LOG = logging.getLogger(__name__)
 
@@ -101,14 +100,11 @@ def damage(archive: Path) -> str | None:
     head = read_head(index_beside(archive))
     if head is None or head.sha256 is None:
         return None
-    digest = hashlib.sha256()
     try:
         with archive.open("rb") as file:
-            while block := file.read(_READ_BYTES):
-                digest.update(block)
+            found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         return f"cannot be read ({error})"
-    found = digest.hexdigest()
     return None if found == head.sha256 else f"has the SHA-256 {found[:16]}…, but {head.sha256[:16]}… was written"
 
 
