@@ -202,16 +202,19 @@ class _Content(io.RawIOBase):
         """Unpack a piece; False at the end, which is compared with the checksum."""
         waiting = self._unpacker.unconsumed_tail if self._unpacker else b""
         if not waiting and not self._left:
-            rest = self._unpacker.flush() if self._unpacker and not self._unpacker.eof else b""
-            if self._size + len(rest) != self._entry.file_size or zlib.crc32(rest, self._crc) != self._entry.crc:
+            # A piece that was full may have left some bytes inside the unpacker, which had taken in all of its input.
+            self._take(self._unpacker.flush() if self._unpacker and not self._unpacker.eof else b"")
+            if (self._size, self._crc) != (self._entry.file_size, self._entry.crc):
                 raise zipfile.BadZipFile(f"{self._entry.filename} is damaged: its checksum is wrong")
             return False
         if not waiting:
             waiting = self._data.read(self._position, min(self._left, _CHUNK_BYTES))
             self._position, self._left = self._position + len(waiting), self._left - len(waiting)
-        self._ready = self._unpacker.decompress(waiting, _CHUNK_BYTES) if self._unpacker else waiting
-        self._crc, self._size = zlib.crc32(self._ready, self._crc), self._size + len(self._ready)
+        self._take(self._unpacker.decompress(waiting, _CHUNK_BYTES) if self._unpacker else waiting)
         return True
+
+    def _take(self, piece: bytes) -> None:
+        self._ready, self._crc, self._size = piece, zlib.crc32(piece, self._crc), self._size + len(piece)
 
 
 def _zip64(extra: bytes) -> io.BytesIO:

@@ -17,6 +17,7 @@ import pytest
 
 from openclap.data import archives
 from openclap.data.archives import unpack
+from openclap.data.splitzip import SplitZip
 from openclap.errors import DataError
 
 RANDOM = np.random.default_rng(0).bytes(50_000)
@@ -209,6 +210,14 @@ class TestSplit:
         (tmp_path / "x.z01").write_bytes(data)
         with pytest.raises(DataError, match="cannot be unpacked"):
             unpack(archive, tmp_path / "out")
+
+
+@pytest.mark.parametrize("more", [1, 200])
+def test_the_last_bytes_of_a_file_come_out_though_all_its_input_was_read_before(more: int, tmp_path: Path) -> None:
+    data = bytes((1 << 20) + more)  # the end of a file of silence: one match, which goes over the end of a piece
+    make_zip(tmp_path / "x.zip", {"silence.raw": data})
+    with SplitZip(tmp_path / "x.zip") as archive, archive.open(archive.infolist()[0]) as file:
+        assert file.read() == data
 
 
 def test_what_is_no_archive_is_said_to_be_none(tmp_path: Path) -> None:
