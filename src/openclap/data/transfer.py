@@ -106,7 +106,7 @@ def forget(unfinished: Path) -> None:
 def retry_after_s(value: str | None, now: datetime | None = None) -> float | None:
     """The seconds that a server asks to be left alone with its header Retry-After, a number or a date; None else."""
     value = (value or "").strip()
-    if value.isdigit():
+    if value.isdecimal():
         return float(value)
     try:
         date = parsedate_to_datetime(value)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from openclap.captions.llm.client import ServerModel
 from openclap.captions.llm.evidence import Event, Evidence, parse_events
 from openclap.captions.llm.prompts import as_data, load_prompt, prompt_names
 from openclap.captions.llm.rates import RateLimit
 from openclap.captions.llm.replies import read_captions, read_completion
-from openclap.captions.llm.server import wait_s
+from openclap.captions.llm.request import Request
+from openclap.captions.llm.server import RefusedError, wait_s
 from openclap.captions.llm.store import Reply, ReplyStore
 from openclap.captions.stage import stages
+from openclap.captions.stages.llm import LlmConfig
 from openclap.cli.options import option_tree
 from openclap.data.example import Example
 from openclap.errors import CaptionError, ConfigError, ManifestError, UnknownNameError
@@ -232,7 +236,7 @@ def test_servers_say_how_long_to_wait_in_three_ways():
     assert wait_s({"retry-after-ms": "250", "retry-after": "9"}) == 0.25
     assert wait_s({"retry-after": "Thu, 01 Jan 2026 00:00:30 GMT"}, now) == 30
     assert wait_s({"retry-after": "Wed, 31 Dec 2025 00:00:00 GMT"}, now) == 0
-    for value in ("soon", "-1", "inf"):
+    for value in ("soon", "-1", "inf", "\xb2"):
         assert wait_s({"retry-after": value}) is None
     assert wait_s({}) is None
 
@@ -272,3 +276,51 @@ def test_what_cannot_be_read_says_why(reply, reason):
 def test_what_is_no_completion_is_refused(body):
     with pytest.raises(ValueError, match="no chat completion"):
         read_completion(body)
+
+
+def completion(text, **usage):
+    return {"choices": [{"message": {"content": text}, "finish_reason": "stop"}], "usage": usage}
+
+
+def test_half_a_character_in_a_reply_does_not_keep_it_from_being_kept(tmp_path):
+    reply = read_completion(completion('{"captions": ["a dog \ud83d barks"]}'))
+    store = ReplyStore(tmp_path / "replies.sqlite")
+    store.settle(store.reserve("k", 0.5, None), "k", "model", reply, 0.1)
+    assert read_captions(store.get("k")) == ["a dog ? barks"]
+    assert store.spent().cost == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    "count",
+    [-5, float("inf"), float("nan"), 10**30, 10**400, "many", None],
+    ids=["minus", "inf", "nan", "large", "endless", "word", "none"],
+)
+def test_a_reply_is_kept_though_its_tokens_cannot_have_been_counted(count):
+    assert read_completion(completion("x", prompt_tokens=count, completion_tokens=3)) == Reply("x", "stop", 0, 3)
+
+
+class Renamed:
+    """A server that knows `max_completion_tokens` alone, and refuses one of two requests once the other has a reply."""
+
+    def __init__(self):
+        self.both, self.replied = threading.Barrier(2), threading.Event()
+
+    def send(self, body, name):
+        if "max_tokens" not in body:
+            self.replied.set()
+            return Reply('{"captions": ["a dog barks in the rain"]}', tokens_in=5, tokens_out=5)
+        if self.both.wait(10) == 0:
+            assert self.replied.wait(10)
+        raise RefusedError(400, "400: use max_completion_tokens")
+
+
+def test_requests_that_were_under_way_when_max_tokens_was_renamed_are_asked_again(tmp_path):
+    config = LlmConfig.from_options(
+        {"model": "m", "server": {"base_url": "http://127.0.0.1:1/v1", "output": "schema"}}, origin="test"
+    )
+    model = ServerModel(config, ReplyStore(tmp_path / "replies.sqlite"))
+    model._server = Renamed()
+    requests = [Request("m", ({"role": "user", "content": text},), {"max_tokens": 9}, ()) for text in "ab"]
+    with ThreadPoolExecutor(2) as pool:
+        replies = list(pool.map(lambda request: model.ask([request])[0], requests))
+    assert [reply.finish for reply in replies] == ["stop", "stop"]

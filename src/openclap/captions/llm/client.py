@@ -128,7 +128,7 @@ class ServerModel:
     def _once(self, request: Request, output: str, asked: int) -> Reply:
         assert self._server is not None
         body = request.body(ask=asked) | output_parameters(output)
-        if self._longest in body or "max_tokens" in body:
+        if "max_tokens" in body:
             body[self._longest] = body.pop("max_tokens")
         tokens = request.most_tokens
         self._rate.wait(sum(request.likely_tokens))
@@ -142,8 +142,9 @@ class ServerModel:
             raise
         except RefusedError as error:
             self._store.release(call)
-            if "max_completion_tokens" in error.reason and self._longest == "max_tokens":
-                self._longest = "max_completion_tokens"  # OpenAI's newer models know only this name
+            # OpenAI's newer models know only the other name. What this request had counts: another may have changed it.
+            if "max_completion_tokens" in error.reason and "max_tokens" in body:
+                self._longest = "max_completion_tokens"
                 return self._once(request, output, asked)
             raise
         except CaptionError:

@@ -51,7 +51,7 @@ def read_completion(body: Any) -> Reply:
         calls = message.get("tool_calls")
         text = calls[0]["function"]["arguments"] if calls else message.get("content")
         usage = body.get("usage") or {}
-        tokens = [int(usage.get(key) or 0) for key in ("prompt_tokens", "completion_tokens")]
+        tokens = [_count(usage.get(key)) for key in ("prompt_tokens", "completion_tokens")]
         finish = "refused" if message.get("refusal") else choice.get("finish_reason")
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"it is no chat completion ({type(error).__name__}: {error})") from error
@@ -60,7 +60,9 @@ def read_completion(body: Any) -> Reply:
         text = json.dumps(text)
     if not isinstance(text, str):
         raise ValueError(f"its content is a {type(text).__name__}, not a text")  # noqa: TRY004
-    return Reply(text, str(finish or "stop"), *tokens)
+    # Half a character is no UTF-8, and could not be kept: what was paid would be lost, and asked for again.
+    text, finish = (part.encode(errors="replace").decode() for part in (text, str(finish or "stop")))
+    return Reply(text, finish, *tokens)
 
 
 def read_captions(reply: Reply) -> list[str]:
@@ -93,6 +95,13 @@ def is_final(reply: Reply, asks: int) -> bool:
     return True
 
 
+def _count(value: Any) -> int:
+    """A number of tokens; 0, as of a server that does not count, for what cannot be one: the reply itself is good."""
+    counted = isinstance(value, int | float) and 0 <= value <= _MOST_TOKENS
+    return int(value) if counted else 0
+
+
+_MOST_TOKENS = 1 << 40
 # Braces that are tried as the beginning: a reply of nothing but braces must not cost seconds.
 _MOST_STARTS = 64
 _THOUGHT = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)

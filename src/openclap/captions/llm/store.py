@@ -152,7 +152,7 @@ class ReplyStore:
         return Spent(calls, tokens_in, tokens_out, cost + aside, lost + aside)
 
     def typical(self, model: str) -> Reply | None:
-        """The mean of a model's last thousand replies, for estimates; None before it has replied."""
+        """The mean of a thousand of a model's replies, for estimates; None before it has replied."""
         with self._lock:
             count, tokens_in, tokens_out, seconds = self._db.execute(
                 "SELECT COUNT(*), AVG(tokens_in), AVG(tokens_out), AVG(NULLIF(seconds, 0)) "
