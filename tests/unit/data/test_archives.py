@@ -212,12 +212,13 @@ class TestSplit:
             unpack(archive, tmp_path / "out")
 
 
-@pytest.mark.parametrize("more", [1, 200])
+@pytest.mark.parametrize("more", [1, 100])
 def test_the_last_bytes_of_a_file_come_out_though_all_its_input_was_read_before(more: int, tmp_path: Path) -> None:
     data = bytes((1 << 20) + more)  # the end of a file of silence: one match, which goes over the end of a piece
-    make_zip(tmp_path / "x.zip", {"silence.raw": data})
-    with SplitZip(tmp_path / "x.zip") as archive, archive.open(archive.infolist()[0]) as file:
-        assert file.read() == data
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+        file.writestr("silence.raw", data)
+    with SplitZip(tmp_path / "x.zip") as archive, archive.open(archive.infolist()[0]) as unpacked:
+        assert unpacked.read() == data
 
 
 def test_what_is_no_archive_is_said_to_be_none(tmp_path: Path) -> None:
