@@ -122,12 +122,18 @@ def inside(name: str, archive: Path) -> Path | None:
         DataError: if it means a place outside the folder.
     """
     path = PurePosixPath(name.replace("\\", "/"))  # some archives are made on Windows
-    if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", name) or "\0" in name:
+    if leads_elsewhere(name):
         raise DataError(f"{archive}: holds {name!r}, which would land outside of the folder: it is not unpacked")
     litter = {"__MACOSX", ".DS_Store", "Thumbs.db"}
     if not path.parts or litter.intersection(path.parts) or path.name.startswith("._"):
         return None
     return Path(*path.parts)
+
+
+def leads_elsewhere(name: str) -> bool:
+    """Whether a name, taken for a path below a folder, means a place outside of it, on any system."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    return path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", name) is not None or "\0" in name
 
 
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, ValueError, OverflowError)

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from openclap.atomic import file_written_whole
-from openclap.data.archives import unpack
+from openclap.data.archives import leads_elsewhere, unpack
+from openclap.data.splitzip import volumes_of
 from openclap.data.transfer import Patience, forget, transfer
 from openclap.errors import DataError
 from openclap.exclusive import held
@@ -75,9 +76,10 @@ def fetch_files(
 
     Raises:
         DataError: if a server refuses or stays silent, a size or checksum is wrong, the disk is too small, an archive
-            is broken or dangerous, or another process is fetching into `raw`. Whatever else could be fetched is there.
+            is broken or dangerous, two files have one name or one would land outside of `raw`, or another process is
+            fetching into it. Whatever else could be fetched is there.
     """
-    files = tuple(files)
+    files = _distinct(files, raw)
     raw.mkdir(parents=True, exist_ok=True)
     try:
         with held(raw):
@@ -85,14 +87,31 @@ def fetch_files(
             wanted = [file for file in files if not records[file].is_here()]
             _check_space(wanted, raw)
             _fetch_all(wanted, raw, progress, at_once, patience or Patience())
-            for file in files:
-                record = records[file]
+            parts = {raw / file.name: record for file, record in records.items()}
+            for file, record in records.items():
                 if file.unpack != "no" and not record.is_unpacked():
                     into = raw / file.into if file.into else (raw / file.name).parent
                     unpack(raw / file.name, into, tell=lambda *told, file=file: progress(f"unpack {file.name}", *told))
-                    record.note(unpacked=True)
+                    for part in (*volumes_of(raw / file.name), raw / file.name):
+                        if part in parts:
+                            parts[part].note(unpacked=True)
     except BlockingIOError as error:
         raise DataError(f"{raw}: another process is fetching into it: wait for it, or end it") from error
+
+
+def _distinct(files: Iterable[RemoteFile], raw: Path) -> tuple[RemoteFile, ...]:
+    """Each file once: names and addresses may come out of a table that somebody else wrote.
+
+    Raises:
+        DataError: if a name leads elsewhere, or stands for two files.
+    """
+    by_name: dict[str, RemoteFile] = {}
+    for file in files:
+        if leads_elsewhere(file.name):
+            raise DataError(f"{file.url}: is to be called {file.name!r}, outside of {raw}: nothing is fetched")
+        if (other := by_name.setdefault(file.name, file)) != file:
+            raise DataError(f"{other.url} and {file.url} are both to be called {file.name!r}: nothing is fetched")
+    return tuple(by_name.values())
 
 
 def _fetch_all(files: Sequence[RemoteFile], raw: Path, progress: Progress, at_once: int, patience: Patience) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.server
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -285,6 +286,36 @@ def test_archives_are_unpacked_once_and_may_then_be_deleted(server: Server, tmp_
     (tmp_path / "raw/x.zip").unlink()
     fetch_files([file], tmp_path / "raw")
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("name", ["../evil.wav", "audio/../../evil.wav", "/evil.wav", "..\\evil.wav", "C:evil.wav"])
+def test_a_name_out_of_somebodys_table_leads_nowhere_else(name: str, server: Server, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="outside of"):
+        fetch_files([RemoteFile("a.bin", server.url()), RemoteFile(name, server.url())], tmp_path / "raw")
+    assert not server.asked
+
+
+def test_a_file_that_is_listed_twice_comes_once(server: Server, tmp_path: Path) -> None:
+    fetch_files([RemoteFile("a.bin", server.url(), md5=MD5)] * 3, tmp_path)
+    assert len(server.asked) == 1
+    with pytest.raises(DataError, match="both to be called"):
+        fetch_files([RemoteFile("a.bin", server.url()), RemoteFile("a.bin", server.url("b.bin"))], tmp_path)
+
+
+@pytest.mark.skipif(shutil.which("zip") is None, reason="needs Info-ZIP's zip")
+def test_the_volumes_of_an_unpacked_archive_may_be_deleted_too(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(DATA)
+    subprocess.run(["zip", "-q", "-s", "64k", tmp_path / "x.zip", "a.wav"], cwd=tmp_path, check=True)
+    names = sorted(path.name for path in tmp_path.glob("x.z*"))
+    server.files = {f"/{name}": (tmp_path / name).read_bytes() for name in names}
+    files = [RemoteFile(name, server.url(name), unpack="zip" if name == "x.zip" else "no") for name in names]
+    fetch_files(files, tmp_path / "raw")
+    assert (tmp_path / "raw/a.wav").read_bytes() == DATA
+    for name in names:
+        (tmp_path / "raw" / name).unlink()
+    fetch_files(files, tmp_path / "raw")
+    assert len(server.asked) == len(names) > 3
+    assert not list((tmp_path / "raw").glob("x.z*"))
 
 
 def test_one_process_at_a_time_fetches_into_a_folder(server: Server, tmp_path: Path) -> None:
