@@ -33,10 +33,12 @@ class Clip:
     """One sound with the model's length, ready for a batch.
 
     Attributes:
-        samples: as many as the model's window has, at the front-end's rate; fewer where short clips keep their length.
+        samples: as many as the model's window has, at the front-end's rate; fewer where short clips keep their length,
+            none where `views` say all.
         is_longer: whether the sound was longer; of a fused front-end, whether its views differ (see
             `openclap.audio.fusion`).
-        views: the log-mel views of a sound longer than the window, of a fused front-end; None otherwise.
+        views: log-mel views that are ready: of a sound longer than the window, with a fused front-end; of any sound
+            whose features were made before (see `openclap.audio.precomputed`). None otherwise.
     """
 
     samples: Float32[np.ndarray, " window"]
@@ -45,19 +47,21 @@ class Clip:
 
 
 @dataclass(frozen=True, eq=False)
-class FusedViews:
-    """The ready features of those clips in a batch that a fused front-end took more of than fits the window.
+class ReadyFeatures:
+    """The features of clips in a batch that were made before it.
+
+    Of those that a fused front-end took more of than fits the window; of all where their reader makes them.
 
     Attributes:
         rows: their places in the batch.
         features: their log-mel views.
     """
 
-    rows: Int[Tensor, " fused"]
-    features: Float[Tensor, "fused views frames mels"]
+    rows: Int[Tensor, " ready"]
+    features: Float[Tensor, "ready views frames mels"]
 
-    def to(self, device: torch.device | str) -> FusedViews:
-        """The same views on a device."""
+    def to(self, device: torch.device | str) -> ReadyFeatures:
+        """The same features on a device."""
         return replace(
             self,
             rows=self.rows.to(device, non_blocking=True),
@@ -72,16 +76,17 @@ class AudioBatch:
     `lengths` and `frames` stay on the CPU wherever the rest is: shapes follow from them, which the host decides.
 
     Attributes:
-        waveforms: samples at the front-end's rate, after the length policy; zeros after the end of a shorter clip.
+        waveforms: samples at the front-end's rate, after the length policy; zeros after the end of a shorter clip. Of
+            no length where the features of all clips are ready.
         is_longer: which clips were longer than the model's window (feature fusion asks).
-        fused: the views of the clips that have some; None where none has.
+        ready: the features of the clips that have them already; None where none has.
         lengths: samples of each clip, where short clips keep their length; None where all have the window's.
         frames: frames of each clip that the encoder hears; None where it hears all that the features have.
     """
 
     waveforms: Float[Tensor, "batch samples"]
     is_longer: Bool[Tensor, " batch"]
-    fused: FusedViews | None = None
+    ready: ReadyFeatures | None = None
     lengths: Int[Tensor, " batch"] | None = None
     frames: Int[Tensor, " batch"] | None = None
 
@@ -91,7 +96,7 @@ class AudioBatch:
             self,
             waveforms=self.waveforms.to(device, non_blocking=True),
             is_longer=self.is_longer.to(device, non_blocking=True),
-            fused=None if self.fused is None else self.fused.to(device),
+            ready=None if self.ready is None else self.ready.to(device),
         )
 
     def __len__(self) -> int:

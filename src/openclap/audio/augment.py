@@ -8,9 +8,12 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float32
 
+from openclap.audio.mel_config import MelConfig
 from openclap.config import Config
 
 _GAIN_SHAPE = 10.0
+_FLOOR_MARGIN = 1e-4
+"""Features this near the floor are at it: float32 rounds the logarithm of its energy."""
 
 
 class AugmentConfig(Config):
@@ -38,5 +41,29 @@ def augment(
     if config.roll:
         samples = np.roll(samples, int(rng.integers(len(samples))))
     if config.gain:
-        samples = samples * np.float32(rng.beta(_GAIN_SHAPE, _GAIN_SHAPE) + 0.5)
+        samples = samples * np.float32(_gain(rng))
     return samples
+
+
+def augment_features(
+    features: Float32[np.ndarray, "frames mels"], config: AugmentConfig, mel: MelConfig, rng: np.random.Generator
+) -> Float32[np.ndarray, "frames mels"]:
+    """The features, changed as `augment` changes samples, but turned by whole frames; never in place.
+
+    Args:
+        features: log-mel of a clip.
+        config: which changes.
+        mel: what the features are, which says what a gain does to them.
+        rng: where the chance comes from.
+    """
+    if config.roll:
+        features = np.roll(features, int(rng.integers(len(features))), axis=0)
+    if config.gain:
+        floor = np.float32(mel.floor + _FLOOR_MARGIN)
+        louder = features + np.float32(mel.gain_shift(_gain(rng)))
+        features = np.where(features > floor, louder.clip(min=floor), features)  # no gain makes anything of nothing
+    return features
+
+
+def _gain(rng: np.random.Generator) -> float:
+    return float(rng.beta(_GAIN_SHAPE, _GAIN_SHAPE)) + 0.5

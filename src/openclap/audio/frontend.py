@@ -22,7 +22,7 @@ from openclap.audio.resample import resample, resample_blocks
 from openclap.audio.source import AudioSource, source_name
 from openclap.config import Config
 from openclap.errors import EmptyAudioError
-from openclap.types import AudioBatch, Clip, FusedViews, Waveform
+from openclap.types import AudioBatch, Clip, ReadyFeatures, Waveform
 
 
 class FrontendConfig(Config):
@@ -206,7 +206,7 @@ class Frontend(nn.Module):
         return AudioBatch(
             waveforms=torch.from_numpy(np.stack(samples)),
             is_longer=torch.tensor([clip.is_longer for clip in clips], dtype=torch.bool),
-            fused=FusedViews(torch.tensor(list(views)), torch.stack(features)) if views else None,
+            ready=ReadyFeatures(torch.tensor(list(views)), torch.stack(features)) if views else None,
             lengths=lengths,
             frames=frames,
         )
@@ -216,9 +216,11 @@ class Frontend(nn.Module):
 
         A clip that keeps its length has the features that it has alone, and frames of zeros after them.
         """
+        if audio.ready is not None and len(audio.ready.rows) == len(audio):
+            return audio.ready.features
         lengths = None if audio.lengths is None else audio.lengths.tolist()
         features: Tensor = self.log_mel(audio.waveforms, lengths)[:, None].expand(-1, self.views, -1, -1)
-        return features if audio.fused is None else features.index_copy(0, audio.fused.rows, audio.fused.features)
+        return features if audio.ready is None else features.index_copy(0, audio.ready.rows, audio.ready.features)
 
     def _rounded(self, samples: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, " samples"]:
         return int16_round_trip(samples) if self.config.int16_round_trip else samples

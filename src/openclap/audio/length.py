@@ -64,7 +64,7 @@ def fit_length(
     if surplus == 0:
         return samples
     if surplus > 0:
-        start = _crop_start(surplus, config, generator)
+        start = crop_start(surplus, config, generator)
         return samples[start : start + n_samples]
     if config.short == "repeat":
         return np.resize(samples, n_samples)  # tiles, then cuts
@@ -74,7 +74,8 @@ def fit_length(
     return fitted
 
 
-def _crop_start(surplus: int, config: LengthConfig, generator: torch.Generator | None) -> int:
+def crop_start(surplus: int, config: LengthConfig, generator: torch.Generator | None) -> int:
+    """The first of the samples (or frames) that are kept, where `surplus` of them are too many."""
     if generator is not None:
         return int(torch.randint(surplus + 1, (), generator=generator))
     return surplus // 2 if config.crop == "centre" else 0

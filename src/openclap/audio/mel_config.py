@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import model_validator
@@ -119,6 +120,22 @@ class MelConfig(Config):
             return self.win_length  # also where the edges are mirrored: a mirror image is no longer than its clip
         return self.n_fft // 2 + 1 if self.pad_mode == "reflect" else 1
 
+    def gain_shift(self, factor: float) -> float:
+        """What a gain of the waveform adds to its features, where no limit (amin, bin_min, bin_max) is met."""
+        shift = self.power * (math.log(factor) if self.log == "ln" else 10.0 * math.log10(factor))
+        return shift if self.normalise_std is None else shift / (2.0 * self.normalise_std)
+
+    @property
+    def floor(self) -> float:
+        """The feature of an energy of `amin` and less."""
+        log = math.log(self.amin) if self.log == "ln" else 10.0 * math.log10(self.amin / max(self.amin, self.ref))
+        return self._normalised(log)
+
+    @property
+    def no_energy(self) -> float:
+        """What frames hold that `frames` adds to a clip: 0, normalised."""
+        return self._normalised(0.0)
+
     def frames_cut(self, n_samples: int) -> int:
         """How many frames the waveform itself is cut into, before `frames` cuts or pads them."""
         if self.framing == "centre":
@@ -126,6 +143,11 @@ class MelConfig(Config):
         if self.framing == "snip-edges":
             return 1 + (n_samples - self.win_length) // self.hop_length
         return (n_samples + self.hop_length // 2) // self.hop_length
+
+    def _normalised(self, feature: float) -> float:
+        if self.normalise_mean is None or self.normalise_std is None:
+            return feature
+        return (feature - self.normalise_mean) / (2.0 * self.normalise_std)
 
 
 MEL_PRESETS: dict[str, MelConfig] = {

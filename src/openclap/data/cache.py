@@ -1,6 +1,6 @@
-"""Decoded and resampled waveforms kept in memory, shared by all workers.
+"""What was made of clips, waveforms or features, kept in memory that all workers share.
 
-Samples are kept as the float32 that they are: rounding to 16 bits would halve the memory, and make a run with a cache
+Values are kept as the float32 that they are: rounding to 16 bits would halve the memory, and make a run with a cache
 differ from one without. What is full stays as it is: in training each clip comes once an epoch, so throwing out the
 oldest for the newest would throw out just what comes next.
 """
@@ -16,8 +16,8 @@ import numpy as np
 from jaxtyping import Float32
 
 
-class WaveformCache:
-    """At most `cache_bytes` of waveforms, each under its clip's position.
+class ClipCache:
+    """At most `cache_bytes` of float32 numbers in rows, one row under its clip's position.
 
     Memory is taken as it is filled. With a `context` it is shared with the worker processes that the cache is handed
     to, in the way of `multiprocessing.RawArray`: a file without a name, in /dev/shm if that has room or else in the
@@ -36,25 +36,25 @@ class WaveformCache:
         self._map()
         self._table[:] = 0
 
-    def get(self, position: int) -> Float32[np.ndarray, " samples"] | None:
-        """The waveform of a clip, read-only, or None if it is not held."""
+    def get(self, position: int) -> Float32[np.ndarray, " values"] | None:
+        """What is kept of a clip, read-only, or None if nothing is."""
         with self._lock:
             begin, length = self._table[position]
         if length == 0:
             return None
-        samples = self._samples[begin : begin + length]
-        samples.flags.writeable = False
-        return samples
+        values = self._values[begin : begin + length]
+        values.flags.writeable = False
+        return values
 
-    def put(self, position: int, samples: Float32[np.ndarray, " samples"]) -> None:
-        """Keep a clip's waveform, if there is room and it is not held."""
-        length = len(samples)
+    def put(self, position: int, values: Float32[np.ndarray, " values"]) -> None:
+        """Keep this of a clip, if there is room and nothing is kept of it."""
+        length = len(values)
         with self._lock:
             begin = int(self._table[-1, 0])
             if length == 0 or self._table[position, 1] or begin + length > self._capacity:
                 return
             self._table[-1, 0] = begin + length
-            self._samples[begin : begin + length] = samples
+            self._values[begin : begin + length] = values
             self._table[position] = begin, length
 
     @property
@@ -76,13 +76,13 @@ class WaveformCache:
         else:
             memory = np.frombuffer(self._shared.create_memoryview(), np.uint8, count=self._size)
         self._table = memory[: self._table_bytes].view(np.int64).reshape(-1, 2)
-        self._samples = memory[self._table_bytes :].view(np.float32)
+        self._values = memory[self._table_bytes :].view(np.float32)
 
     def __getstate__(self) -> dict[str, Any]:
         """What a worker process needs to map the same memory."""
         if self._shared is None:
             raise TypeError("a private cache cannot go to another process: make it with a multiprocessing context")
-        return {name: value for name, value in self.__dict__.items() if name not in ("_table", "_samples")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_table", "_values")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

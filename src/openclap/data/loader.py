@@ -13,9 +13,10 @@ from pydantic import Field
 from openclap.audio.augment import AugmentConfig
 from openclap.audio.frontend import Frontend
 from openclap.config import Config
-from openclap.data.cache import WaveformCache
+from openclap.data.cache import ClipCache
 from openclap.data.columns import ColumnConfig
 from openclap.data.example import Example
+from openclap.data.kept import Reads
 from openclap.data.manifest import Manifest, read_manifest
 from openclap.data.policy import CaptionPolicyConfig, check_captions, choose_caption, choose_negatives, text_key
 from openclap.data.reading import AudioRead, AudioReader, ClipRequest, FailedClip, read_batches, worker_context
@@ -56,7 +57,10 @@ class DataConfig(Config):
         random_crop: whether clips longer than the window are cropped at random, or their views taken at random places.
         augment: what else is done to a clip's sound by chance, in training.
         max_bad_fraction: the share of the clips that may fail to load before training stops; 0 stops at the first.
-        cache_bytes: memory for decoded clips, all workers together; 0 decodes them anew in each epoch.
+        reads: what is read of a clip, and cached. "waveforms": features are made of each batch on the training device.
+            "features": they are made when a clip is read, which on a CPU saves making them in every epoch; crops,
+            rolls and gains are then those of features (see `openclap.audio.precomputed`).
+        cache_bytes: memory for what was read, all workers together; 0 reads it anew in each epoch.
     """
 
     train: SourceConfig
@@ -67,6 +71,7 @@ class DataConfig(Config):
     workers: int = Field(default=2, ge=0)
     random_crop: bool = True
     augment: AugmentConfig = AugmentConfig()
+    reads: Reads = "waveforms"
     max_bad_fraction: float = Field(default=0.01, ge=0.0, le=1.0)
     cache_bytes: int = Field(default=0, ge=0)
 
@@ -129,8 +134,8 @@ class PairLoader:
         cache = None
         if config.cache_bytes:
             context = worker_context() if config.workers else None
-            cache = WaveformCache(len(examples), config.cache_bytes, context)
-        self._reader = AudioReader(frontend, cache, config.augment)
+            cache = ClipCache(len(examples), config.cache_bytes, context)
+        self._reader = AudioReader(frontend, cache, config.augment, config.reads)
 
     @property
     def steps_per_epoch(self) -> int:

@@ -14,16 +14,15 @@ from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
 from pathlib import Path
 
-import numpy as np
 import torch
-from jaxtyping import Float32
 from torch.utils.data import DataLoader, Dataset
 
-from openclap.audio.augment import AugmentConfig, augment
+from openclap.audio.augment import AugmentConfig
 from openclap.audio.decode import audio_info
 from openclap.audio.frontend import Frontend
 from openclap.audio.members import encoded_size, file_behind
-from openclap.data.cache import WaveformCache
+from openclap.data.cache import ClipCache
+from openclap.data.kept import Reads, kept_of
 from openclap.errors import AudioError
 from openclap.types import AudioBatch, Clip
 
@@ -76,16 +75,21 @@ class AudioReader:
 
     Args:
         frontend: decodes, resamples and fits. The reader keeps a copy on the CPU.
-        cache: keeps what was decoded, or None.
-        augment: what is done to those samples, of requests that have a seed for it.
+        cache: keeps what was decoded, or the features of that, or None.
+        augment: what is done to it by chance, for requests that have a seed for it.
+        reads: "waveforms", or "features", which are made here instead of from the batch.
     """
 
     def __init__(
-        self, frontend: Frontend, cache: WaveformCache | None = None, augment: AugmentConfig | None = None
+        self,
+        frontend: Frontend,
+        cache: ClipCache | None = None,
+        augment: AugmentConfig | None = None,
+        reads: Reads = "waveforms",
     ) -> None:
         self._frontend = deepcopy(frontend).cpu()
         self._cache = cache
-        self._augment = augment or AugmentConfig()
+        self._kept = kept_of(reads, self._frontend, augment or AugmentConfig())
 
     def read(self, clips: list[ClipRequest]) -> AudioRead:
         """The clips' sound; those that raise an `AudioError` are left out and told."""
@@ -98,26 +102,20 @@ class AudioReader:
                 positions.append(clip.position)
             except AudioError as error:
                 failed.append(FailedClip(clip.position, type(error).__name__, error.reason))
-        return AudioRead(self._frontend.batch(held) if held else None, tuple(positions), tuple(failed))
+        return AudioRead(self._kept.batch(held) if held else None, tuple(positions), tuple(failed))
 
     def _read_clip(self, clip: ClipRequest) -> Clip:
         generator = None if clip.crop_seed is None else torch.Generator().manual_seed(clip.crop_seed)
-        samples = self._cache.get(clip.position) if self._cache else None
-        if samples is None:
+        kept = self._cache.get(clip.position) if self._cache else None
+        if kept is None:
             length_s = self._long_s(clip)
             if length_s is not None:
                 return self._read_part(clip, length_s, generator)
-            samples = self._frontend.read(clip.audio, start_s=clip.start_s, duration_s=clip.duration_s).samples
+            sound = self._frontend.read(clip.audio, start_s=clip.start_s, duration_s=clip.duration_s)
+            kept = self._kept.make(sound.samples)
             if self._cache:
-                self._cache.put(clip.position, samples)
-        return self._frontend.fit(self._augmented(samples, clip), generator)
-
-    def _augmented(
-        self, samples: Float32[np.ndarray, " samples"], clip: ClipRequest
-    ) -> Float32[np.ndarray, " samples"]:
-        if clip.augment_seed is None:
-            return samples
-        return augment(samples, self._augment, np.random.default_rng(clip.augment_seed))
+                self._cache.put(clip.position, kept)
+        return self._kept.clip(kept, clip.augment_seed, generator)
 
     def _long_s(self, clip: ClipRequest) -> float | None:
         """The length of a clip that is too long to be decoded whole, or None."""
@@ -144,10 +142,10 @@ class AudioReader:
             share = float(torch.rand((), generator=generator, dtype=torch.float64))
         start_s = clip.start_s + share * (length_s - needed_s)
         part = self._frontend.read(clip.audio, start_s=start_s, duration_s=needed_s, allow_silent=True)
-        samples = self._augmented(part.samples, clip)
+        kept = self._kept.make(part.samples)
         if config.fusion is not None:
-            return self._frontend.fit(samples, generator)
-        return replace(self._frontend.fit(samples), is_longer=True)
+            return self._kept.clip(kept, clip.augment_seed, generator)
+        return replace(self._kept.clip(kept, clip.augment_seed), is_longer=True)
 
 
 def read_batches(reader: AudioReader, requests: Iterable[list[ClipRequest]], workers: int) -> Iterator[AudioRead]:

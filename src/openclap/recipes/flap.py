@@ -122,12 +122,13 @@ def flap_tiny() -> RunConfig:
     """A small FLAP on real sound in ten minutes on two cores, against a frozen pretrained MiniLM text encoder.
 
     All [ours]: a ViT of width 256 and depth 8 on clips of 5 s, of which 88 % of 248 tokens are masked; batches of 192,
-    rolled and louder or softer, with titles and labels as captions, as in "starter"; Muon for the ViT's matrices.
+    rolled and louder or softer, with titles and labels as captions, as in "starter"; features made once; Muon for the
+    ViT's matrices.
     Ratio, augmentation, optimiser and rates were chosen on a validation part of the training clips.
     """
     return RunConfig(
         name="flap-tiny",
-        data=starter_data(batch_size=192).model_copy(update={"augment": _AUGMENT}),
+        data=starter_data(batch_size=192).model_copy(update={"augment": _AUGMENT, "reads": "features"}),
         frontend=_SHORT_FRONTEND,
         model=ClapConfig(
             audio=EncoderConfig(name="vit-small", options={"dim": 256, "depth": 8, "heads": 4}),

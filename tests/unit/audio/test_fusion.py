@@ -144,8 +144,8 @@ class TestBatches:
         clips = [frontend.fit(NOISE[:n_samples]) for n_samples in order]
         batch = frontend.batch(clips)
         assert batch.is_longer.tolist() == [n_samples >= WINDOW + HOP for n_samples in order]
-        assert batch.fused is not None
-        assert batch.fused.rows.tolist() == [row for row, n_samples in enumerate(order) if n_samples > WINDOW]
+        assert batch.ready is not None
+        assert batch.ready.rows.tolist() == [row for row, n_samples in enumerate(order) if n_samples > WINDOW]
         features = frontend(batch)
         assert features.shape == (6, 4, FRAMES, 8)
         for row, clip in enumerate(clips):
@@ -157,15 +157,15 @@ class TestBatches:
     def test_take_their_views_along_to_another_device(self, frontend: Frontend) -> None:
         batch = frontend.batch([frontend.fit(NOISE)]).to("meta")
         assert isinstance(batch, AudioBatch)
-        assert batch.fused is not None
-        assert {batch.fused.rows.device.type, batch.fused.features.device.type} == {"meta"}
+        assert batch.ready is not None
+        assert {batch.ready.rows.device.type, batch.ready.features.device.type} == {"meta"}
 
     def test_without_a_long_clip_or_without_fusion_carry_no_views(self, frontend: Frontend) -> None:
-        assert frontend.batch([frontend.fit(NOISE[:100])]).fused is None
+        assert frontend.batch([frontend.fit(NOISE[:100])]).ready is None
         plain = Frontend(CONFIG.model_copy(update={"fusion": None}))
         clip = plain.fit(NOISE)
         assert clip.is_longer
-        assert plain.batch([clip]).fused is None
+        assert plain.batch([clip]).ready is None
         assert (plain.views, frontend.views) == (1, 4)
         assert plain(plain.batch([clip])).shape == (1, 1, FRAMES, 8)
 

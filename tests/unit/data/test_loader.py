@@ -37,8 +37,8 @@ def loader(frontend: Frontend, tokenizer: Tokenizer) -> Make:
 
 def content(batch: PairBatch) -> tuple[Any, ...]:
     tensors = [batch.audio.waveforms, batch.audio.is_longer, batch.text.input_ids, batch.caption_group]
-    if batch.audio.fused is not None:
-        tensors += [batch.audio.fused.rows, batch.audio.fused.features]
+    if batch.audio.ready is not None:
+        tensors += [batch.audio.ready.rows, batch.audio.ready.features]
     return batch.ids, *(tensor.numpy().tobytes() for tensor in tensors)
 
 
@@ -72,6 +72,30 @@ def test_workers_caches_and_resuming_change_nothing(clips: Callable[[int], list[
     assert contents(shared, 0, 7) == expected  # now from memory
 
 
+def test_workers_caches_and_resuming_change_no_features(clips: Callable[[int], list[Example]], loader: Make) -> None:
+    examples = clips(10)
+    settings = {"reads": "features", "augment": {"roll": True, "gain": True}}
+    expected = contents(loader(examples, **settings), 0, 7)
+    assert len({features for *_, features in expected}) == 7
+    assert contents(loader(examples, **settings), 5, 7) == expected[5:]
+    assert contents(loader(examples, **settings, cache_bytes=1_000_000), 0, 7) == expected
+    assert contents(loader(examples, **settings, cache_bytes=1_000), 0, 7) == expected  # room for some clips only
+    shared = loader(examples, **settings, workers=2, cache_bytes=1_000_000)
+    assert contents(shared, 0, 7) == expected
+    assert contents(shared, 0, 7) == expected  # now from memory
+
+
+def test_features_that_are_read_are_those_of_the_waveforms_that_are(
+    clips: Callable[[int], list[Example]], loader: Make, frontend: Frontend
+) -> None:
+    examples = [example for number, example in enumerate(clips(12)) if number % 3 == 0]  # none longer than the window
+    (waveforms,) = loader(examples).iterate(0, 1)
+    (features,) = loader(examples, reads="features").iterate(0, 1)
+    assert features.ids == waveforms.ids
+    assert features.audio.waveforms.shape == (4, 0)
+    assert torch.equal(frontend(features.audio), frontend(waveforms.audio))
+
+
 class TestFusion:
     @pytest.fixture
     def fused(self, fused_frontend: Frontend, tokenizer: Tokenizer) -> Make:
@@ -88,8 +112,8 @@ class TestFusion:
         for batch in fused(clips(6)).iterate(0, 4):
             longer = [lengths_s[name] > 0.1 for name in batch.ids]
             assert batch.audio.is_longer.tolist() == longer
-            assert batch.audio.fused is not None
-            assert batch.audio.fused.rows.tolist() == [row for row, is_longer in enumerate(longer) if is_longer]
+            assert batch.audio.ready is not None
+            assert batch.audio.ready.rows.tolist() == [row for row, is_longer in enumerate(longer) if is_longer]
             features = fused_frontend(batch.to("cpu").audio)
             same = [bool((clip == clip[:1]).all()) for clip in features]
             assert same == [not is_longer for is_longer in longer]
@@ -114,8 +138,8 @@ class TestFusion:
         def epochs(**settings: Any) -> list[bytes]:
             views = []
             for batch in fused(pair, **settings).iterate(0, 4):
-                assert batch.audio.fused is not None
-                views.append(batch.audio.fused.features[batch.ids.index("2.wav")].numpy().tobytes())
+                assert batch.audio.ready is not None
+                views.append(batch.audio.ready.features[batch.ids.index("2.wav")].numpy().tobytes())
             return views
 
         assert len(set(epochs())) == 4
