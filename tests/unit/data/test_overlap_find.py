@@ -323,6 +323,19 @@ def test_sets_of_one_name_on_both_sides_are_counted_apart(here, called):
     assert lines(here / "report/unheard.jsonl")[0]["side"] == "against"
 
 
+def test_of_many_copies_the_later_ones_do_not_hide_the_earlier_ones(tmp_path):
+    index = LandmarkIndex(tmp_path)
+    rng, nothing = np.random.default_rng(0), np.zeros(0, np.uint64)
+    peaks = np.sort(rng.choice(100 * 256, 60, replace=False))
+    whole, half = (Fingerprint(part.astype(np.uint32), nothing, nothing) for part in (peaks, peaks[::2]))
+    for number in range(60):
+        index.add(number, half if number < 3 else whole)  # the later ones agree better
+    index.close()
+    assert {candidate.clip for candidate in index.candidates(whole)}.isdisjoint({0, 1, 2})
+    assert {candidate.clip for candidate in index.candidates(whole, before=3)} == {0, 1, 2}
+    assert index.candidates(whole, before=0) == []
+
+
 def test_a_sound_that_repeats_itself_does_not_hide_the_others_that_it_is_like(tmp_path):
     index = LandmarkIndex(tmp_path)
     rng = np.random.default_rng(0)

@@ -19,7 +19,7 @@ from openclap.data.manifest import read_manifest
 from openclap.data.measure import measure_clip
 from openclap.data.overlap.agreement import agreement, can_tell
 from openclap.data.overlap.fingerprint import FRAME_S, Fingerprint, fingerprint, landmarks
-from openclap.data.overlap.heard import clip_key, hear, in_order
+from openclap.data.overlap.heard import Heard, clip_key, hear, in_order
 from openclap.data.overlap.landmark_index import LandmarkIndex
 from openclap.data.overlap.ledger import Numbered
 from openclap.data.overlap.search import OverlapConfig
@@ -199,6 +199,8 @@ def test_a_changed_file_has_another_key(tmp_path, noise):
     os.utime(clip.audio, ns=(0, 0))
     assert clip_key(clip) not in (first, None)
     assert clip_key(Example("a", clip.audio, start_s=0.1)) != clip_key(clip)
+    parts = [clip_key(Example("a", clip.audio, start_s=start_s)) for start_s in (36000.25, 36000.26)]
+    assert parts[0] != parts[1]
     assert clip_key(Example("b", tmp_path / "b.wav")) is None
 
 
@@ -218,6 +220,15 @@ def test_a_sound_is_heard_once(tmp_path, clips, monkeypatch):
         assert np.array_equal(one.fingerprint.peaks, other.fingerprint.peaks)
         assert np.array_equal(one.fingerprint.bits, other.fingerprint.bits)
         assert np.array_equal(one.fingerprint.mask, other.fingerprint.mask)
+
+
+def test_what_could_not_be_read_is_tried_again(tmp_path, clips, monkeypatch):
+    asked = numbered(clips(2))
+    unread = Heard(hear(asked[0].clip).fingerprint, error="AudioFormatError: PyAV is not installed")
+    for now, error in ((lambda _: unread, unread.error), (hear, None)):
+        monkeypatch.setattr("openclap.data.overlap.store.hear", now)
+        with FingerprintStore(tmp_path / "kept") as store:
+            assert {heard.error for _, heard in store.hear_all(asked)} == {error}
 
 
 def test_what_was_heard_before_the_work_ended_is_kept(tmp_path, clips):

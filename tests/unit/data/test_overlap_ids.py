@@ -152,6 +152,15 @@ def test_a_column_is_named_where_its_name_does_not_say_whose_ids_it_holds(tmp_pa
         list(IdList.parse(f"freesound={path}#sound_ids"))
 
 
+def test_a_list_in_which_no_id_is_found_is_an_error_and_not_an_empty_set(tmp_path):
+    (tmp_path / "a.csv").write_text("file_name,sound_id\nrain.wav,17\n")
+    with pytest.raises(ManifestError, match="no id in its column 'file_name'"):
+        list(IdList.parse(f"freesound={tmp_path / 'a.csv'}#file_name"))
+    (tmp_path / "a.txt").write_text("# nothing yet\n")
+    with pytest.raises(ManifestError, match="holds no id"):
+        list(IdList.parse(f"youtube={tmp_path / 'a.txt'}"))
+
+
 def test_a_list_that_is_not_there_is_an_error():
     with pytest.raises(ManifestError, match="cannot be read"):
         list(IdList.parse("freesound=nowhere.txt"))

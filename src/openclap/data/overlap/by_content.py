@@ -72,9 +72,7 @@ class _Content:
     def _agreeing(self, own: Fingerprint, last: int | None) -> dict[int, Agreement]:
         """The best agreement with each clip that there is enough of."""
         best: dict[int, Agreement] = {}
-        for candidate in self.index.candidates(own):
-            if last is not None and candidate.clip >= last:
-                continue
+        for candidate in self.index.candidates(own, last):
             found = agreement(own, self.against(candidate.clip), candidate.shift)
             enough = found.score >= self.search.config.threshold
             if enough and (candidate.clip not in best or found.score > best[candidate.clip].score):

@@ -50,7 +50,8 @@ def clip_key(example: Example) -> str | None:
         about = (example.audio if member is None else member.archive).stat()
     except (OSError, ValueError):
         return None
-    part = f"#{example.start_s:g},{'' if example.duration_s is None else f'{example.duration_s:g}'}"
+    # 15 digits: the six of a plain "g" do not tell two parts of a long recording apart.
+    part = f"#{example.start_s:.15g},{'' if example.duration_s is None else f'{example.duration_s:.15g}'}"
     return f"{VERSION}:{example.audio.absolute()}{part}?{about.st_size}@{about.st_mtime_ns}"
 
 

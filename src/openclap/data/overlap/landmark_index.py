@@ -82,17 +82,24 @@ class LandmarkIndex:
             (self._mapped(f"begins-{number}", begins), self._mapped(f"places-{number}", places[order]))
         )
 
-    def candidates(self, found: Fingerprint) -> list[Candidate]:
-        """The clips with the most votes, of each two minutes of a sound; for one clip there may be several shifts."""
+    def candidates(self, found: Fingerprint, before: int | None = None) -> list[Candidate]:
+        """The clips with the most votes, of each two minutes of a sound; for one clip there may be several shifts.
+
+        Args:
+            found: of the sound.
+            before: only clips with a lower number are looked at, so that no others take their places.
+        """
         hashes, frames = landmarks(found)
         chosen: list[Candidate] = []
         for begin in range(0, int(frames.max(initial=-1)) + 1, _CHUNK_FRAMES):
             chunk = (frames >= begin) & (frames < begin + _CHUNK_FRAMES)
-            hits = np.concatenate([np.zeros(0, np.int64), *self._hits(hashes[chunk], frames[chunk])])
+            hits = np.concatenate([np.zeros(0, np.int64), *self._hits(hashes[chunk], frames[chunk], before)])
             chosen.extend(_voted(hits))
         return chosen
 
-    def _hits(self, hashes: npt.NDArray[Any], frames: npt.NDArray[Any]) -> Iterator[npt.NDArray[np.int64]]:
+    def _hits(
+        self, hashes: npt.NDArray[Any], frames: npt.NDArray[Any], before: int | None
+    ) -> Iterator[npt.NDArray[np.int64]]:
         """Clip and shift, in one number, of every landmark of the index that has one of the hashes."""
         for begins, places in self._segments:
             first, counts = begins[hashes], begins[hashes + 1] - begins[hashes]
@@ -101,6 +108,9 @@ class LandmarkIndex:
             asked = np.repeat(np.arange(len(hashes)), counts)
             within = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
             hit = places[np.repeat(first, counts) + within]
+            if before is not None:
+                earlier = hit < np.uint64(before << 32)
+                hit, asked = hit[earlier], asked[earlier]
             shift = frames[asked] - (hit & np.uint64(0xFFFFFFFF)).astype(np.int64) + _SHIFTS
             yield ((hit >> np.uint64(32)).astype(np.int64) << 25) | shift
 

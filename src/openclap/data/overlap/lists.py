@@ -43,16 +43,20 @@ class IdList:
         """The ids, one after the other.
 
         Raises:
-            ManifestError: if the file cannot be read, does not say whose ids they are, or holds something else.
+            ManifestError: if the file cannot be read, does not say whose ids they are, or holds none, or others.
         """
+        is_empty = True
         try:
             with self.path.open(encoding="utf-8-sig", newline="") as file:
-                if self.path.suffix.lower() in (".csv", ".tsv"):
-                    yield from self._table(file)
-                else:
-                    yield from self._lines(file)
+                is_table = self.path.suffix.lower() in (".csv", ".tsv")
+                for clip_id in self._table(file) if is_table else self._lines(file):
+                    is_empty = False
+                    yield clip_id
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise ManifestError(self.path, f"cannot be read as a list of ids ({error})") from error
+        if is_empty:
+            what = f"no id in its column {self.column!r}" if self.column else "no id"
+            raise ManifestError(self.path, f"holds {what}: nothing would be looked for")
 
     def _lines(self, file: Iterator[str]) -> Iterator[ClipId]:
         if self.space is None:

@@ -80,6 +80,8 @@ class FingerprintStore:
     def hear_all(self, clips: Iterable[Numbered], *, threads: int = 1) -> Iterator[tuple[Numbered, Heard]]:
         """Each clip with what is kept of it: from here, or else heard now and kept.
 
+        Why a clip could not be read is not kept: it may be readable once an extra is installed, or a disk is back.
+
         Args:
             clips: in any number.
             threads: how many are heard at once.
@@ -88,13 +90,14 @@ class FingerprintStore:
 
         def known(numbered: Numbered) -> _Asked:
             key = clip_key(numbered.clip)
-            return _Asked(numbered, key, None if key is None else self.get(key))
+            kept = None if key is None else self.get(key)
+            return _Asked(numbered, key, None if kept is None or kept.error is not None else kept)
 
         def heard(asked: _Asked) -> tuple[_Asked, Heard]:
             return asked, asked.kept or hear(asked.numbered.clip)
 
         for asked, found in in_order(heard, map(known, clips), threads):
-            if asked.kept is None and asked.key is not None:
+            if asked.kept is None and asked.key is not None and found.error is None:
                 self._put(asked.key, found)
                 fresh += 1
                 if fresh % _COMMIT_CLIPS == 0:
