@@ -280,8 +280,18 @@ class TestGoingOn:
             write_shards(manifest, out, config(bits=24))
         with pytest.raises(ConfigError, match="other clips"):
             write_shards(manifest.select(split="test"), out, config())
+        theirs = tmp_path / "in" / "runs" / ".0123abcd.state.json"  # what another program is writing just now
+        theirs.parent.mkdir()
+        theirs.write_text("{}")
         with pytest.raises(ConfigError, match="not empty"):
             write_shards(manifest, tmp_path / "in", config())
+        assert theirs.exists()
+
+    def test_a_folder_whose_first_file_was_not_finished_is_begun_again(self, manifest: Manifest, out: Path) -> None:
+        out.mkdir(parents=True)
+        (out / ".0123abcd.shards.json").write_text("{")
+        write_shards(manifest, out, config())
+        assert not list(out.glob(".*"))
 
     def test_two_processes_do_not_write_to_one_folder(self, manifest: Manifest, out: Path) -> None:
         if sys.platform == "win32":

@@ -135,16 +135,17 @@ class _Job:
         """Clips a shard, once the folder is known to be of these clips and options."""
         file = self._out / ABOUT
         made_of = {"config": self._config.plain(), "manifest": _rows_digest(self._manifest)}
-        for entry in [entry for entry in self._out.rglob(".*") if _LEFT_OVER.fullmatch(entry.name)]:
-            entry.unlink(missing_ok=True)
         if file.is_file():
             about = _read_about(file)
             if digest({name: about[name] for name in made_of}) != digest(made_of):
                 other = "options" if about["manifest"] == made_of["manifest"] else "clips"
                 raise ConfigError(f"{self._out} holds shards of other {other}: give another --out, or delete it")
+            _remove_left_over(list(self._out.rglob(".*")))
             return int(about["clips_per_shard"])
-        if any(self._out.iterdir()):
+        others = list(self._out.iterdir())
+        if not all(_LEFT_OVER.fullmatch(entry.name) for entry in others):  # nobody else's folder is cleared
             raise ConfigError(f"{self._out} is not empty, and holds no {ABOUT}: give a folder of its own")
+        _remove_left_over(others)
         per_shard = self._config.clips_per_shard or self._probed() or _CLIPS_PER_SHARD
         shards = {name: math.ceil(len(clips) / per_shard) for name, clips in self._splits.items()}
         about = {"format_version": FORMAT_VERSION} | made_of | {"clips_per_shard": per_shard, "shards": shards}
@@ -217,6 +218,13 @@ class _Job:
                 sizes.setdefault(archive.parent, {})[archive.name] = head.clips
         for folder, counts in sizes.items():
             _write(folder / "sizes.json", json.dumps(counts, indent=2).encode() + b"\n")
+
+
+def _remove_left_over(entries: list[Path]) -> None:
+    """Remove those of the entries that a killed process has left half-written."""
+    for entry in entries:
+        if _LEFT_OVER.fullmatch(entry.name):
+            entry.unlink(missing_ok=True)
 
 
 def _done(archive: Path) -> ShardHead | None:
