@@ -81,8 +81,8 @@ class Journal:
 
     def find(self, key: str) -> Made | None:
         """What was made for a key, or None."""
-        if self._in_order and _key_of(line := self._read.readline()) == key:
-            return _result(line)  # mostly, results are asked for in the order in which they were made
+        if self._in_order and _key_of(line := self._read.readline()) == key and (made := _result(line)) is not None:
+            return made  # mostly, results are asked for in the order in which they were made
         short = _short(key)
         at = int(np.searchsorted(self._keys, np.uint64(short), side="right")) - 1
         self._in_order = at >= 0 and int(self._keys[at]) == short

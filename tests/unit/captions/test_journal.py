@@ -82,6 +82,18 @@ def test_a_line_that_a_disk_has_spoilt_is_made_anew(tmp_path: Path) -> None:
         assert [journal.find(key) is not None for key in known] == [True, False, True]
 
 
+def test_what_was_made_anew_for_a_spoilt_line_is_found(tmp_path: Path) -> None:
+    known = keys(2)
+    with Journal(tmp_path / "j") as journal:
+        journal.add(Entry(key, "x", MADE) for key in known)
+    lines = (tmp_path / "j").read_bytes().splitlines(keepends=True)
+    (tmp_path / "j").write_bytes(lines[0] + lines[1][:60] + b"\x00" + lines[1][61:])
+    with Journal(tmp_path / "j") as journal:
+        journal.add([Entry(known[1], "x", MADE)])
+    with Journal(tmp_path / "j") as journal:
+        assert [journal.find(key) for key in known] == [MADE, MADE]
+
+
 def test_of_two_results_for_a_clip_either_is_one(tmp_path: Path) -> None:
     with Journal(tmp_path / "j") as journal:
         journal.add([Entry(clip_key(CLIP), "a", MADE), Entry(clip_key(CLIP), "a", Made())])
