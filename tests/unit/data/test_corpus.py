@@ -261,6 +261,22 @@ class TestHub:
         assert listed[0]["repository"] == "cvssp/WavCaps"
 
 
+@pytest.mark.parametrize(
+    ("corpus", "table", "text"),
+    [
+        ("vggsound", "vggsound.csv", "--PJHxphWEs,soon,dog,train\n"),
+        ("audioset", "eval_segments.csv", '--4gqARaEJE, 0.000, late, "/m/1"\n'),
+        ("audiocaps", "dataset/val.csv", "audiocap_id,youtube_id,start_time,caption\n1,--4gqARaEJE,soon,A dog\n"),
+    ],
+)
+def test_a_start_that_is_no_number_names_the_table(corpus: str, table: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / "raw" / table).parent.mkdir(parents=True)
+    (tmp_path / "raw" / table).write_text(text)
+    (tmp_path / "raw" / "class_labels_indices.csv").write_text("index,mid,display_name\n0,/m/1,Dog\n")
+    with pytest.raises(ManifestError, match=f"{Path(table).stem}.*where a number belongs"):
+        corpora.get(corpus).prepare(tmp_path)
+
+
 class TestHf:
     def test_sound_is_written_as_it_is_and_once(self, tmp_path: Path) -> None:
         replica_hf.build(tmp_path / "raw")
@@ -270,6 +286,14 @@ class TestHf:
         changed = first.stat().st_mtime_ns
         corpora.get("hf").prepare(tmp_path)
         assert first.stat().st_mtime_ns == changed
+
+    def test_other_sound_of_the_same_size_is_not_taken_for_the_old_one(self, tmp_path: Path) -> None:
+        replica_hf.build(tmp_path / "raw")
+        first = corpora.get("hf").prepare(tmp_path).read().select(split="train").examples[0].audio
+        right = first.read_bytes()
+        first.write_bytes(right[:-1] + bytes([right[-1] ^ 1]))  # of a revision before
+        corpora.get("hf").prepare(tmp_path)
+        assert first.read_bytes() == right
 
     def test_sound_without_a_name_gets_the_suffix_of_its_format(self, tmp_path: Path) -> None:
         replica_hf.build(tmp_path / "raw")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from openclap.data.corpus import CorpusInfo, PublishedCorpus, RemoteFile, corpora
+from openclap.data.published import number
 from openclap.data.tables import table_rows
 from openclap.data.youtube import INSTRUCTIONS, YouTubeConfig, clip_files
 
@@ -82,21 +83,22 @@ class AudioCaps(PublishedCorpus):
             if not table.exists():
                 continue
             for (youtube_id, start), lines in _by_clip(table).items():
+                start_s = number(lines[0], "start_time", table)
                 yield {
                     "id": f"{youtube_id}_{start}",
-                    **clips.row(youtube_id, float(start), float(start) + _CLIP_S, config),
-                    "captions": [caption for _, caption in lines],
+                    **clips.row(youtube_id, start_s, start_s + _CLIP_S, config),
+                    "captions": [line["caption"] for line in lines],
                     "split": split,
-                    "audiocap_ids": [number for number, _ in lines],
+                    "audiocap_ids": [line["audiocap_id"] for line in lines],
                 }
 
 
 corpora.add("audiocaps", AudioCaps())
 
 
-def _by_clip(table: Path) -> dict[tuple[str, str], list[tuple[str, str]]]:
-    """Clip -> the ids and texts of its captions, in the order of the table; some 90,000 lines at most."""
-    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+def _by_clip(table: Path) -> dict[tuple[str, str], list[dict[str, str]]]:
+    """Clip -> the lines of its captions, in the order of the table; some 90,000 lines at most."""
+    found: dict[tuple[str, str], list[dict[str, str]]] = {}
     for row in table_rows(table, COLUMNS):
-        found.setdefault((row["youtube_id"], row["start_time"]), []).append((row["audiocap_id"], row["caption"]))
+        found.setdefault((row["youtube_id"], row["start_time"]), []).append(row)
     return found

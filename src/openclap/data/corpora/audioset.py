@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from openclap.data.corpus import CorpusInfo, PublishedCorpus, RemoteFile, corpora
+from openclap.data.published import number
 from openclap.data.tables import table_rows
 from openclap.data.youtube import INSTRUCTIONS, YouTubeConfig, clip_files
 from openclap.errors import ManifestError
@@ -82,7 +83,7 @@ class AudioSet(PublishedCorpus):
                 mids = row["positive_labels"].split(",")
                 if unknown := [mid for mid in mids if mid not in names]:
                     raise ManifestError(table, f"{row['YTID']} has the label {unknown[0]}, which {CLASSES} does not")
-                start_s, end_s = float(row["start_seconds"]), float(row["end_seconds"])
+                start_s, end_s = (number(row, column, table) for column in ("start_seconds", "end_seconds"))
                 yield {
                     "id": row["YTID"],
                     **clips.row(row["YTID"], start_s, end_s, config),

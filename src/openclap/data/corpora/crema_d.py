@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 
 from openclap.data.corpus import CorpusConfig, CorpusInfo, PublishedCorpus, corpora
-from openclap.data.published import NamePattern, sound_files
+from openclap.data.published import NamePattern, number, sound_files
 from openclap.data.tables import table_rows
 from openclap.errors import DataError
 
@@ -113,7 +113,7 @@ def _actors(raw: Path) -> dict[str, dict[str, Any]]:
     if table is None:
         return {}
     rows = table_rows(table, ("ActorID", "Age", "Sex"))
-    return {row["ActorID"]: {"age": int(row["Age"]), "sex": row["Sex"].casefold()} for row in rows}
+    return {row["ActorID"]: {"age": int(number(row, "Age", table)), "sex": row["Sex"].casefold()} for row in rows}
 
 
 def _check_sound(path: Path) -> None:

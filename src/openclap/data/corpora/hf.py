@@ -124,7 +124,8 @@ class _Sound:
             return next((str(path.absolute()) for path in found), None)
         name = place.with_suffix(self._suffix()).as_posix()
         target = raw / name
-        if not (target.is_file() and target.stat().st_size == len(self._bytes)):
+        # Clips of one length are of one size: another revision of the data set may have others in their places.
+        if not (target.is_file() and target.stat().st_size == len(self._bytes) and target.read_bytes() == self._bytes):
             with file_written_whole(target) as fresh:
                 fresh.write_bytes(self._bytes)
         return name

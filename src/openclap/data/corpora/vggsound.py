@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from openclap.data.corpus import CorpusInfo, PublishedCorpus, RemoteFile, corpora
+from openclap.data.published import number
 from openclap.data.tables import table_rows
 from openclap.data.youtube import INSTRUCTIONS, YouTubeConfig, clip_files
 
@@ -55,7 +56,7 @@ class VggSound(PublishedCorpus):
         """A row for each line of the table."""
         clips = clip_files(raw, config)
         for row in table_rows(raw / TABLE, header=COLUMNS):
-            start_s = float(row["start_seconds"])
+            start_s = number(row, "start_seconds", raw / TABLE)
             yield {
                 "id": f"{row['youtube_id']}_{int(start_s):06d}",
                 **clips.row(row["youtube_id"], start_s, start_s + _CLIP_S, config),
