@@ -19,7 +19,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from openclap.atomic import file_written_whole
 from openclap.data.splitzip import SplitZip, volumes_of
@@ -30,6 +30,7 @@ Tell = Callable[[int, int | None], None]
 
 _CHUNK_BYTES = 1 << 20
 _ALWAYS_BYTES = 1 << 30  # a small archive may hold this much
+_HEADER_BYTES = 1 << 20
 _RATIO = 100  # sound shrinks to a half, tables to a twentieth: what grows more than this is made to fill a disk
 
 
@@ -160,13 +161,30 @@ def _zip_members(archive: Path) -> Generator[_Member]:
 
 
 def _tar_members(archive: Path) -> Generator[_Member]:
-    with tarfile.open(archive, "r:*") as opened:
+    with tarfile.open(archive, "r:*", tarinfo=_Header) as opened:
         for info in opened:
             opened.members.clear()  # type: ignore[attr-defined]  # or it keeps every header that it has passed
             if info.isfile():
                 yield _Member(info.name, info.size, partial(_tar_file, opened, info))
             elif not info.isdir():
                 raise DataError(f"{archive}: holds {info.name!r}, a link or device: it is not unpacked")
+
+
+class _Header(tarfile.TarInfo):
+    """A tar's header, which is read into memory with all that belongs to it: a packed one could be of any size."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        info = super().frombuf(buf, encoding, errors)
+        if info.type in _ABOUT_OTHERS and info.size > _HEADER_BYTES:
+            raise tarfile.ReadError(f"a header of {info.size:,} bytes")
+        return info
+
+
+_ABOUT_OTHERS = frozenset(
+    {tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
+)
+"""Kinds of headers that say something of the member after them: a long name, a time."""
 
 
 def _tar_file(opened: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:

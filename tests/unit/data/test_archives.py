@@ -117,6 +117,26 @@ def test_what_grows_without_end_is_stopped(name: str, tmp_path: Path, monkeypatc
     assert found(tmp_path / "out") == {}
 
 
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_header_does_not_fill_the_memory(kind: bytes, before: int, tmp_path: Path) -> None:
+    info = tarfile.TarInfo("header")
+    info.type, info.size = kind, 1 << 24  # 16 kB when packed
+    with tarfile.open(tmp_path / "x.tar.gz", "w:gz") as file:
+        for number in range(before):
+            file.addfile(tarfile.TarInfo(f"{number}.wav"))
+        file.addfile(info, io.BytesIO(bytes(info.size)))
+    with pytest.raises(DataError, match="a header of 16,777,216 bytes"):
+        unpack(tmp_path / "x.tar.gz", tmp_path / "out")
+
+
+def test_long_names_in_a_tar_are_read(tmp_path: Path) -> None:
+    content = {f"{'deep/' * 60}{'n' * 150}.wav": b"sound"}
+    make_tar(tmp_path / "x.tar.gz", content)
+    unpack(tmp_path / "x.tar.gz", tmp_path / "out")
+    assert found(tmp_path / "out") == content
+
+
 def test_what_an_operating_system_left_behind_is_passed_over(tmp_path: Path) -> None:
     make_zip(tmp_path / "x.zip", {"a.wav": b"x", "__MACOSX/._a.wav": b"y", ".DS_Store": b"z", "d/._b.wav": b"z"})
     unpack(tmp_path / "x.zip", tmp_path / "out")
