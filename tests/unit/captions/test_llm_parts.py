@@ -93,7 +93,19 @@ def test_evidence_is_read_as_a_list_as_json_and_as_an_object():
 
 
 @pytest.mark.parametrize(
-    "value", ["[", 3, [{"label": "Dog"}], [{"score": 1}], [{"label": "Dog", "score": "high"}], [["Dog", 0.5]]]
+    "value",
+    [
+        "[",
+        "[" * 100_000,
+        3,
+        [{"label": "Dog"}],
+        [{"score": 1}],
+        [{"label": "Dog", "score": "high"}],
+        [{"label": "Dog", "score": 10**400}],
+        [{"label": "Dog", "score": float("nan")}],
+        [["Dog", 0.5]],
+    ],
+    ids=lambda value: str(value)[:30],
 )
 def test_evidence_that_is_wrong_names_the_clip(value):
     with pytest.raises(ManifestError, match="clip a: events: "):

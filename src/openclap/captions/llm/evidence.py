@@ -12,7 +12,7 @@ by the ids of the manifest's clips. `openclap captions events` writes such a col
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +91,7 @@ class Evidence:
         """
         try:
             events = parse_events(self._value(example))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             where = self._path or f"clip {example.id}"
             raise ManifestError(where, f"{self._column if not self._path else example.id}: {error}") from error
         return tuple(event for event in events if event.score >= self._min_score)[: self._most]
@@ -114,7 +114,7 @@ def _parse(item: Any) -> Event:
         value = item.get(key)
         if value is None and key != "score":
             continue
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
             raise ValueError(f"event {item['label']!r} needs a number as {key}, but has {value!r}")
         numbers[key] = float(value)
     return Event(" ".join(item["label"].split()), **numbers)
