@@ -7,6 +7,10 @@ import sys
 
 def main() -> None:
     """Run `openclap` with the process's arguments, and exit with its code."""
-    from openclap.cli.app import run
+    try:
+        from openclap.cli.app import run
 
-    sys.exit(run(sys.argv[1:]))
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # while modules are still read; later, each command says so itself
+        code = 130
+    sys.exit(code)

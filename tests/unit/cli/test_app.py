@@ -7,7 +7,7 @@ import json
 import pytest
 
 from openclap import errors
-from openclap.cli import app
+from openclap.cli import app, main
 from openclap.cli.app import run
 
 COMMANDS = [
@@ -174,3 +174,13 @@ def test_what_is_set_by_hand_wins_over_what_the_data_asks_for(tmp_path, capsys):
     arguments = ["train", "demo", "--data", str(manifest), "--dry-run", "--json"]
     assert run([*arguments, "--set", "data.validation=null", "--set", "trainer.best_metric=null"]) == 0
     assert json.loads(capsys.readouterr().out)["data"]["validation"] is None
+
+
+def test_ctrl_c_while_modules_are_still_read_ends_with_130_and_no_traceback(monkeypatch):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(app, "run", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
