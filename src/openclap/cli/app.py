@@ -79,7 +79,7 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:  # a full disk, a folder that may not be written: the user's to mend, not a defect
         if debug:
             raise
-        return _complain(str(error), OpenclapError.exit_code)
+        return _complain(_told(error), OpenclapError.exit_code)
     return 0
 
 
@@ -111,6 +111,14 @@ def _prepare_process(debug: bool) -> None:
     logging.getLogger("huggingface_hub").propagate = False  # it prints its messages itself
     if debug:
         logging.getLogger("matplotlib").setLevel(logging.INFO)
+
+
+def _told(error: OSError) -> str:
+    """What the system has against a file: the file first, and no number."""
+    if error.filename is None or not error.strerror:
+        return str(error)
+    name = error.filename2 if error.filename2 is not None else error.filename
+    return f"{os.fsdecode(name) if isinstance(name, str | bytes) else name}: {error.strerror}"
 
 
 def _complain(message: str, code: int) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from openclap.cli.options import Columns, Json, Where
+from openclap.cli.options import MOST, Columns, Json, Where
 
 if TYPE_CHECKING:
     from openclap.captions.llm.request import Request
@@ -31,7 +31,9 @@ def write(
     settings: Settings = None,
     where: Where = None,
     column: Columns = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="No more than the first so many clips.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, max=MOST, help="No more than the first so many clips.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write the requests to which there is no reply yet, for a server that takes many at once."""
@@ -40,12 +42,14 @@ def write(
     from openclap.captions.llm.batch_files import write_batch
     from openclap.cli.options import column_config, conditions
     from openclap.cli.output import Output
+    from openclap.cli.targets import jsonl_target
     from openclap.data.stream import ManifestStream
     from openclap.data.where import condition
 
     output = Output(as_json)
     writing = _stage(stage, settings)
     clips = ManifestStream(manifest, columns=column_config(column))
+    jsonl_target(out, of="a batch", read=[clips.path, writing.store.path])
     chosen = islice(filter(condition(conditions(where), clips.extra_keys), clips), limit)
 
     def requests() -> Iterator[Request]:

@@ -49,10 +49,13 @@ def events(
     from openclap.captions.llm.hearing import add_events
     from openclap.cli.options import column_config
     from openclap.cli.output import Output
+    from openclap.cli.targets import jsonl_target, own_target
     from openclap.data.stream import ManifestStream
     from openclap.errors import AudioError
 
     output = Output(as_json)
+    jsonl_target(out)
+    own_target(out, work=".events", manifest=manifest)
     wanted = _labels(labels)
     clips = ManifestStream(manifest, columns=column_config(column))
     embedder = open_embedder(model, output, device=device, tokenizer=tokenizer, precision=precision, check=check)

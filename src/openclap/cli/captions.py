@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from openclap.cli import caption_batch, caption_events
-from openclap.cli.options import Columns, Json, Where
+from openclap.cli.options import MOST, Columns, Json, Where
 
 if TYPE_CHECKING:
     from openclap.captions.pipeline import Report
@@ -48,7 +48,7 @@ def make(
     where: Where = None,
     column: Columns = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="Captions for no more than the first so many clips.")
+        int | None, typer.Option("--limit", min=1, max=MOST, help="Captions for no more than the first so many clips.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would take.")] = False,
     as_json: Json = False,
@@ -61,9 +61,12 @@ def make(
     from openclap.captions.stage import stages
     from openclap.cli.options import column_config, conditions, option_tree, plain_settings
     from openclap.cli.output import Output
+    from openclap.cli.targets import jsonl_target, own_target
     from openclap.data.stream import ManifestStream
 
     out = Output(as_json)
+    jsonl_target(to)
+    own_target(to, work=".captions", manifest=manifest)
     built = stages.get(stage)(**option_tree(plain_settings(settings)))
     with out.console.status("reading the manifest"):
         clips = ManifestStream(manifest, columns=column_config(column))

@@ -30,6 +30,9 @@ Where = Annotated[
     ),
 ]
 
+MOST = 10**15
+"""The largest number of clips that an option takes."""
+
 Columns = Annotated[
     list[str] | None,
     typer.Option("--column", metavar="FIELD=NAME", help="A column by its name, as captions=english; repeatable."),

@@ -109,10 +109,12 @@ def overlap(
             "is for clips that stand in an evaluation set: give --against or --ids", param_hint="--out"
         )
     config = _config(by, names, whole_videos, threshold, cosine, threads)
+    _needs_vectors(config, vectors)
     columns, lists = column_config(column), _lists(ids or [])
     sets = [ClipSet.open(path, columns=columns, where=conditions(where)) for path in train]
     others = [ClipSet.open(path, columns=columns, where=conditions(against_where)) for path in against or []]
     _refuse_same(sets, others)
+    _look_at_places(sets, [*others, *lists.values()], out, report, cache)
     with ExitStack() as stack:
         kept = cache or Path(f"{out}.fingerprints" if out else "overlap.fingerprints")
         if config.by == ("ids",):
@@ -180,6 +182,46 @@ def _refuse_same(sets: list[ClipSet], others: list[ClipSet]) -> None:
                 )
 
 
+def _needs_vectors(config: OverlapConfig, vectors: list[Path] | None) -> None:
+    """What is compared by vectors needs them, and a cosine: that is found before all clips are gone through."""
+    from openclap.errors import ConfigError, DataError
+
+    if "vectors" not in config.by:
+        if vectors:
+            raise ConfigError("--vectors is given, and not looked at: give --by vectors, too")
+        return
+    if not vectors:
+        raise ConfigError("--by vectors needs vectors of both sides: give --vectors, files that `openclap embed` wrote")
+    if config.cosine is None:
+        raise ConfigError("--by vectors needs --cosine, from which two sounds are one: each model has its own")
+    for path in vectors:
+        if not path.is_file():
+            raise DataError(f"{path}: there is no such file of vectors, which `openclap embed` writes")
+
+
+def _look_at_places(
+    sets: list[ClipSet], others: list[ClipSet | IdList], out: Path | None, report: Path | None, cache: Path | None
+) -> None:
+    """Refuse places that cannot be written, or hold what is read."""
+    from openclap.cli.targets import folder_target, jsonl_target
+    from openclap.data.overlap.search import ClipSet
+
+    if out is not None:
+        if len(sets) > 1:
+            folder_target(out)
+        read = [one.stream.path if isinstance(one, ClipSet) else one.path for one in [*sets, *others]]
+        for one in sets:
+            jsonl_target(_cleaned(sets, one, out), read=read)
+    for option, place in (("--report", report), ("--cache", cache)):
+        if place is not None:
+            folder_target(place, option=option)
+
+
+def _cleaned(sets: list[ClipSet], one: ClipSet, out: Path) -> Path:
+    """Where the clips of a manifest are written that stand in no evaluation set."""
+    return out if len(sets) == 1 else out / f"{one.name}.jsonl"
+
+
 def _vectors(paths: list[Path]) -> Iterator[SoundVectors]:
     """The rows of all files, block by block.
 
@@ -228,7 +270,7 @@ def _write(sets: list[ClipSet], found: OverlapReport, ledger: Ledger, out: Path)
 
     written, first = {}, 0
     for one, counted in zip(sets, found.train, strict=True):
-        path = out if len(sets) == 1 else out / f"{one.name}.jsonl"
+        path = _cleaned(sets, one, out)
         written[str(path)] = write_cleaned(one, path, ledger, first)
         first += counted.clips
     return written

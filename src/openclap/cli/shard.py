@@ -49,10 +49,14 @@ def shard(
     """
     from openclap.cli.options import column_config, conditions
     from openclap.cli.output import Output
+    from openclap.cli.targets import folder_target
     from openclap.data.manifest import read_manifest
     from openclap.data.shards.encode import ShardConfig
 
     output = Output(as_json)
+    folder_target(out)
+    if not 6 <= opus_kbps <= 256:  # nor is what is no number between them
+        raise typer.BadParameter(f"takes 6 to 256 kbit/s, but got {opus_kbps:g}", param_hint="--opus-kbps")
     config = ShardConfig.read(
         {
             "sample_rate_hz": rate_hz,

@@ -116,3 +116,73 @@ def test_both_streams_of_a_broken_manifest_are_one_message(captions: Run, tmp_pa
     code, out, said = captions("show", tmp_path / "m.jsonl")
     assert (code, out) == (3, "")
     assert "m.jsonl:1: made has an object whose text takes a text, but is 1" in said
+
+
+@pytest.mark.parametrize("command", [("make", "template"), ("events", "no-model")])
+def test_what_this_command_has_not_written_is_not_written_over(
+    command: tuple[str, ...], captions: Run, manifest: Path, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine.jsonl"
+    mine.write_text("my notes\n", encoding="utf-8")
+    code, words, error = captions(*command, manifest, "--out", mine)
+    assert code == 2
+    assert "mine.jsonl is there, and was not written by this command" in error
+    assert words == ""
+    assert mine.read_text(encoding="utf-8") == "my notes\n"
+
+
+def test_a_stage_may_go_over_a_manifest_in_its_place_and_over_its_own_output_again(
+    captions: Run, manifest: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.jsonl"
+    for _ in range(2):
+        assert captions("make", "template", manifest, "--out", out)[0] == 0
+        assert captions("make", "negatives", manifest, "--out", manifest)[0] == 0
+    assert next(iter(read_manifest(manifest, check_files=False))).captions == ("a dog",)
+
+
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [
+        ("x.csv", "JSON Lines"),
+        ("folder.jsonl", "is a folder"),
+        ("in.jsonl/x.jsonl", "is a file, and not a folder"),
+        ("blocked.jsonl", "blocked.jsonl.captions is a file"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_made(
+    out: str, said: str, captions: Run, manifest: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "folder.jsonl").mkdir()
+    (tmp_path / "blocked.jsonl.captions").touch()
+    code, words, error = captions("make", "template", manifest, "--out", tmp_path / out)
+    assert code == 2
+    assert said in error
+    assert words == ""
+
+
+def test_a_limit_beyond_all_bounds_is_a_wrong_option(captions: Run, manifest: Path, tmp_path: Path) -> None:
+    code, _, error = captions("make", "template", manifest, "--out", tmp_path / "x.jsonl", "--limit", "9" * 24)
+    assert code == 2
+    assert "--limit" in error
+
+
+@pytest.mark.parametrize(("out", "said"), [("in.jsonl", "would be lost"), ("batch.csv", "JSON Lines")])
+def test_a_batch_is_not_written_over_the_manifest_nor_under_a_name_of_another_format(
+    out: str, said: str, captions: Run, manifest: Path, tmp_path: Path
+) -> None:
+    before = manifest.read_bytes()
+    store = f"store={tmp_path / 'replies.sqlite'}"
+    settings = ("--set", "model=any", "--set", store)
+    code, _, error = captions("batch", "write", "llm", manifest, "--out", tmp_path / out, *settings)
+    assert code == 2
+    assert said in error
+    assert manifest.read_bytes() == before
+    assert not (tmp_path / "batch.csv").exists()
+
+
+def test_a_store_of_replies_that_is_a_folder_is_told(captions: Run, manifest: Path, tmp_path: Path) -> None:
+    settings = ("--set", "model=any", "--set", f"store={tmp_path}")
+    code, _, error = captions("make", "llm", manifest, "--out", tmp_path / "x.jsonl", *settings)
+    assert code == 9
+    assert "is a folder" in error

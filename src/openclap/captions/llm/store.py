@@ -88,8 +88,13 @@ class ReplyStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
+        if path.is_dir():
+            raise CaptionError(f"{path} is a folder: set store=… to a file in it, as {path / 'llm-replies.sqlite'}")
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, timeout=60.0, check_same_thread=False, isolation_level=None)
+        try:
+            self._db = sqlite3.connect(path, timeout=60.0, check_same_thread=False, isolation_level=None)
+        except sqlite3.OperationalError as error:
+            raise CaptionError(f"{path} cannot be opened ({error}): set store=… to another file") from error
         weakref.finalize(self, self._db.close)
         try:
             self._db.execute("PRAGMA journal_mode = WAL")

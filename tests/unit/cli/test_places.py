@@ -1,0 +1,73 @@
+"""Commands that write files: what they would write over, and where they cannot."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from openclap.cli.app import run
+
+
+@pytest.fixture
+def sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Four training clips, one of which stands in the evaluation set."""
+    monkeypatch.chdir(tmp_path)
+    rows = [{"audio": f"{i}.wav", "caption": "a sound", "freesound_id": i} for i in range(1, 5)]
+    for name, clips in {"train.jsonl": rows, "test.jsonl": rows[:1]}.items():
+        Path(name).write_text("".join(json.dumps(row) + "\n" for row in clips), encoding="utf-8")
+    Path("ids.txt").write_text("3\n", encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize("out", ["train.jsonl", "test.jsonl", "./test.jsonl"])
+def test_cleaned_data_is_never_written_over_the_data_that_was_read(
+    out: str, sets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.read_bytes() for path in sets.glob("*.jsonl")}
+    assert run(["data", "overlap", "train.jsonl", "--against", "test.jsonl", "--by", "ids", "--out", out]) == 2
+    assert "would be lost" in capsys.readouterr().err
+    assert before == {path: path.read_bytes() for path in sets.glob("*.jsonl")}
+    assert (
+        run(["data", "overlap", "train.jsonl", "--against", "test.jsonl", "--by", "ids", "--out", "clean.jsonl"]) == 0
+    )
+    assert len((sets / "clean.jsonl").read_text(encoding="utf-8").splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--out", "clean.csv"], "JSON Lines"),
+        (["--out", "ids.txt/clean.jsonl"], "is a file, and not a folder"),
+        (["--report", "ids.txt"], "--report ids.txt: ids.txt is a file"),
+        (["--cache", "ids.txt"], "--cache ids.txt: ids.txt is a file"),
+        (["--by", "vectors"], "give --vectors"),
+        (["--by", "vectors", "--vectors", "ids.txt"], "--cosine"),
+        (["--vectors", "ids.txt"], "--by vectors"),
+    ],
+)
+def test_what_overlap_cannot_do_is_told_before_it_looks(
+    options: list[str], said: str, sets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["data", "overlap", "train.jsonl", "--against", "test.jsonl", *options]) == 2
+    assert said in capsys.readouterr().err
+    assert sorted(path.name for path in sets.iterdir()) == ["ids.txt", "test.jsonl", "train.jsonl"]
+
+
+@pytest.mark.parametrize("kbps", ["nan", "inf", "5", "1e9"])
+def test_a_bit_rate_that_opus_has_not_is_a_wrong_option(
+    kbps: str, sets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["data", "shard", "train.jsonl", "--out", "shards", "--opus-kbps", kbps]) == 2
+    assert "6 to 256" in capsys.readouterr().err
+
+
+def test_shards_are_not_put_into_a_file(sets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["data", "shard", "train.jsonl", "--out", "test.jsonl"]) == 2
+    assert "test.jsonl is a file, and not a folder" in capsys.readouterr().err
+
+
+def test_a_file_that_the_system_refuses_is_named_first(sets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["data", "get", "esc50", "--out", "ids.txt"]) == 1
+    assert capsys.readouterr().err.strip().endswith("ids.txt/raw: Not a directory")
