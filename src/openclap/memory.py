@@ -8,9 +8,17 @@ depends on what the process happened to do before.
 
 from __future__ import annotations
 
+import ctypes
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 
 _LARGEST_THAT_COUNTS = 32 * 2**20 - 2**16  # under glibc's limit of 32 MiB, with room for its alignment
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4  # of glibc's malloc.h
+_DEFAULT_MMAP_MAX = 65_536
 
 
 def keep_freed_memory() -> None:
@@ -21,3 +29,31 @@ def keep_freed_memory() -> None:
     caused 5,300 to 5,900 page faults each cause none, in 0.88 to 0.92 times the time.
     """
     np.empty(_LARGEST_THAT_COUNTS, np.uint8)
+
+
+@contextmanager
+def all_freed_memory_kept() -> Iterator[None]:
+    """A context in which the process keeps all memory that it frees; afterwards it is as after `keep_freed_memory`.
+
+    For training: each of its steps needs the same blocks again, many of them larger than glibc's limit. The process
+    holds its peak meanwhile, and a little more, since blocks of several sizes share it. A step of a ViT of width 256
+    on two cores (192 clips of 248 tokens) caused 3.9 million page faults without it and next to none with it, in half
+    the time, with a peak of 8.5 instead of 7.2 GB.
+
+    Where the environment has settings of its own (`MALLOC_MMAP_MAX_`, `MALLOC_TRIM_THRESHOLD_`), and with other C
+    libraries, this does nothing.
+    """
+    own = "MALLOC_MMAP_MAX_" in os.environ or "MALLOC_TRIM_THRESHOLD_" in os.environ
+    if own or platform.libc_ver()[0] != "glibc":
+        yield
+        return
+    c_library = ctypes.CDLL(None)
+    c_library.mallopt(_M_MMAP_MAX, 0)
+    c_library.mallopt(_M_TRIM_THRESHOLD, -1)
+    try:
+        yield
+    finally:
+        c_library.mallopt(_M_MMAP_MAX, _DEFAULT_MMAP_MAX)
+        c_library.mallopt(_M_MMAP_THRESHOLD, _LARGEST_THAT_COUNTS)
+        c_library.mallopt(_M_TRIM_THRESHOLD, 2 * _LARGEST_THAT_COUNTS)
+        c_library.malloc_trim(0)

@@ -17,6 +17,7 @@ from pydantic import Field
 from openclap.checkpoints.native import Bundle
 from openclap.data.loader import BadSample
 from openclap.errors import NonFiniteError, TrainingError, did_you_mean
+from openclap.memory import all_freed_memory_kept
 from openclap.training.checkpointing import Best, CheckpointStore, TrainingState
 from openclap.training.hooks import Hook, Hooks, RunEnd, RunInfo, StepRecord
 from openclap.training.interrupt import StopRequest, stop_on_sigterm
@@ -211,6 +212,8 @@ class Trainer:
             stack.callback(self._hooks.close)
             self._hooks.on_start(replace(self._info, start_step=self._step))
             stop = stack.enter_context(stop_on_sigterm())
+            if torch.device(self._info.device).type == "cpu":
+                stack.enter_context(all_freed_memory_kept())
             if self._step:  # resumed: where a stop cut a measurement short, it is made now
                 self._after_step(stop)
             self._loop(stop)
