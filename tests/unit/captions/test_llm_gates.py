@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -19,7 +21,7 @@ from openclap.captions.llm.gates import (
     check_varied,
 )
 from openclap.captions.llm.language import is_language
-from openclap.captions.llm.lexicon import audioset_labels, load_lexicon
+from openclap.captions.llm.lexicon import audioset_labels, load_lexicon, stem
 from openclap.captions.llm.store import ReplyStore
 from openclap.errors import ConfigError
 
@@ -193,3 +195,16 @@ def test_a_file_of_words_that_is_wrong_says_what_a_line_is_like(tmp_path, line):
     path.write_text(line, encoding="utf-8")
     with pytest.raises(ConfigError, match=r"like 'dog < animal|no line describes"):
         load_lexicon(path)
+
+
+def test_many_threads_stem_as_one_does():
+    words = [word + ending for label in audioset_labels() for word in label.lower().split() for ending in ("", "ings")]
+    expected = {word: stem(word) for word in words}
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)  # so that threads meet within a word
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            found = pool.map(lambda _: {word: stem.__wrapped__(word) for word in words}, range(16))
+            assert all(one == expected for one in found)
+    finally:
+        sys.setswitchinterval(interval)

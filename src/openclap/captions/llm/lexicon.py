@@ -14,6 +14,7 @@ that the evidence is a case of ("an animal" for "dog"; not "a dog" for "animal")
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -164,9 +165,13 @@ def audioset_labels() -> list[str]:
 @lru_cache(maxsize=65536)
 def stem(word: str) -> str:
     """A word without its endings, as Porter's second stemmer has it: "barking" and "barks" are "bark"."""
-    return str(_stemmer().stemWord(word)) if word not in _SAME else _SAME[word]
+    if word in _SAME:
+        return _SAME[word]
+    with _STEMMING:  # the stemmer keeps the word that it is at: of two threads' words it would make a third
+        return str(_stemmer().stemWord(word))
 
 
+_STEMMING = threading.Lock()
 # Forms that no rule brings together.
 _SAME = {
     "men": "man", "women": "woman", "children": "child", "people": "person", "mice": "mous", "geese": "goos",
