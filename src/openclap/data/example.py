@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,6 +98,24 @@ class Example:
         return bool(self.captions or self.made or self.labels)
 
     @property
+    def stated_s(self) -> float | None:
+        """How long the clip is in seconds, as far as its row says; None where only the file can tell."""
+        if self.duration_s is not None:
+            return self.duration_s
+        for name in _LENGTHS:
+            try:
+                seconds = float(self.extra[name]) - self.start_s
+            except (KeyError, TypeError, ValueError, OverflowError):
+                continue
+            if 0 < seconds < math.inf:
+                return seconds
+        return None
+
+    @property
     def replaced(self) -> frozenset[str]:
         """The captions, written or made, for which a made one stands: they are kept, and not used any more."""
         return frozenset(text for caption in self.made if caption.replaces for text in caption.of)
+
+
+_LENGTHS = ("seconds", "duration", "duration_s", "length_s")
+"""Columns that say how long a file is; the first is what our shards write, of the clip that is in them."""

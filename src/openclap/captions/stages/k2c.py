@@ -21,9 +21,6 @@ from openclap.config import Config
 from openclap.data.example import Example, MadeCaption
 from openclap.errors import AudioError
 
-_LENGTHS = ("duration_s", "duration", "seconds")
-"""Columns that say how long a file is, where a row gives no range."""
-
 _REMEMBERED = 1 << 16
 """How many captions are remembered for other clips with the same keywords."""
 
@@ -77,7 +74,7 @@ class K2cStage:
 
     def estimate(self, examples: Sequence[Example]) -> Estimate:
         """Clips that have labels and, as far as the manifest says, are long enough."""
-        lengths = [self._stated_s(example) for example in examples if example.labels]
+        lengths = [example.stated_s for example in examples if example.labels]
         clips = sum(length is None or length >= self._config.min_duration_s for length in lengths)
         note = "lengths that the manifest does not say are read from the files" if None in lengths else ""
         return Estimate(clips=clips, note=note if self._config.min_duration_s else "")
@@ -123,7 +120,7 @@ class K2cStage:
         """Why no caption is made of this clip."""
         if not self._config.min_duration_s:
             return None
-        length = self._stated_s(example)
+        length = example.stated_s
         if length is None:
             from openclap.audio.decode import audio_info  # brings torch, which no other stage should wait for
 
@@ -132,17 +129,6 @@ class K2cStage:
             except AudioError:
                 return "clip cannot be read"
         return None if length >= self._config.min_duration_s else f"clip under {self._config.min_duration_s:g} s"
-
-    def _stated_s(self, example: Example) -> float | None:
-        """The clip's length as far as the manifest says it."""
-        if example.duration_s is not None:
-            return example.duration_s
-        for key in _LENGTHS:
-            try:
-                return float(example.extra[key]) - example.start_s
-            except (KeyError, TypeError, ValueError):
-                continue
-        return None
 
 
 @stages.register("k2c")

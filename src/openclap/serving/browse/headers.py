@@ -14,7 +14,6 @@ from openclap.data.example import Example
 from openclap.errors import AudioError
 
 _PAUSE_S = 2e-4  # between two files: whoever waits for the page goes first
-_STATED = ("seconds", "duration", "length_s")  # columns that mostly state how long the file is
 
 
 class Headers:
@@ -28,7 +27,7 @@ class Headers:
 
     def __init__(self, examples: Sequence[Example]) -> None:
         self._examples = examples
-        self.seconds: Float[np.ndarray, " clips"] = np.array([_stated(e) for e in examples], dtype=np.float64)
+        self.seconds: Float[np.ndarray, " clips"] = np.array([e.stated_s for e in examples], dtype=np.float64)
         self.broken: Bool[np.ndarray, " clips"] = np.zeros(len(examples), dtype=bool)
         self.n_read = 0
         self._ended = threading.Event()
@@ -58,16 +57,3 @@ class Headers:
                 if unknown[clip]:
                     self.seconds[clip] = max(0.0, whole_s - example.start_s)
             self.n_read += 1
-
-
-def _stated(example: Example) -> float:
-    if example.duration_s is not None:
-        return example.duration_s
-    for name in _STATED:
-        try:
-            seconds = float(example.extra.get(name, "nan")) - example.start_s
-        except (TypeError, ValueError):
-            continue
-        if 0 < seconds < np.inf:
-            return seconds
-    return np.nan
