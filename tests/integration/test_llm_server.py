@@ -352,3 +352,13 @@ def _answered(server: ChatServer):
         return {"id": "x", "custom_id": request["custom_id"], "response": {"status_code": 200, "body": body}}
 
     return answer
+
+
+def test_a_server_that_is_not_there_is_tried_by_one_request_while_the_others_wait(tmp_path):
+    with ChatServer() as server:
+        pass
+    options = {"server.concurrency": 4, "server.attempts": 3, "server.first_wait_s": 0.4}
+    began = time.monotonic()
+    with pytest.raises(CaptionError, match="no reply in 3 tries"):
+        make_captions(manifest_of(tmp_path, 40), stage_at(server, tmp_path, **options), tmp_path / "out.jsonl")
+    assert time.monotonic() - began < 2 * (0.4 + 0.8)  # each that tried for itself would take 0.6 to 1.2 s, in a row

@@ -54,6 +54,7 @@ class Workers:
         self._slots: deque[Slot] = deque()
         self._batch: list[Slot] = []
         self._flying: set[Future[None]] = set()
+        self._failed = False
 
     def __enter__(self) -> Self:
         return self
@@ -108,7 +109,13 @@ class Workers:
             future.result()
 
     def _work(self, slots: list[Slot]) -> None:
-        results = self._stage.make([slot.example for slot in slots])
+        if self._failed:  # the run is over: a server that is not there need not be tried by every batch
+            return
+        try:
+            results = self._stage.make([slot.example for slot in slots])
+        except BaseException:
+            self._failed = True
+            raise
         if len(results) != len(slots):
             counts = f"{len(results)} results for {len(slots)} clips"
             raise CaptionError(f"caption stage {self._stage.name!r} gave {counts}, but takes one each: mend the stage")

@@ -48,6 +48,7 @@ class ServerModel:
         self._rate = RateLimit(config.server.requests_per_min, config.server.tokens_per_min, sleep=sleep)
         self._output: Output | None = None if config.server.output == "auto" else config.server.output
         self._choosing = threading.Lock()
+        self._not_there: tuple[float, CaptionError] | None = None
         self._same = _OneAtATime()
         self._longest = "max_tokens"
         self._has_replied = False
@@ -90,10 +91,17 @@ class ServerModel:
             )
         output = self._output
         if output is None:
+            came = time.monotonic()
             with self._choosing:  # one request finds out how, while the others wait
                 output = self._output
                 if output is None:
-                    return self._first(request, asked)
+                    if self._not_there is not None and self._not_there[0] >= came:
+                        raise CaptionError(str(self._not_there[1]))  # while this one waited: it need not try, too
+                    try:
+                        return self._first(request, asked)
+                    except CaptionError as error:
+                        self._not_there = time.monotonic(), error
+                        raise
         return self._tried(request, output, asked)
 
     def _first(self, request: Request, asked: int) -> Reply:
