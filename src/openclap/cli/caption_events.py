@@ -30,7 +30,9 @@ def events(
         str, typer.Option("--prompts", help="A set of words around labels, or one text with {label} in it.")
     ] = "ensemble",
     top: Annotated[int, typer.Option("--top", min=1, help="The most events a clip.")] = 5,
-    min_score: Annotated[float, typer.Option("--min-score", min=0.0, help="Events below are left out.")] = 0.05,
+    min_score: Annotated[
+        float, typer.Option("--min-score", min=0.0, max=1.0, help="Events below are left out.")
+    ] = 0.05,
     into: Annotated[str, typer.Option("--into", help="The column's name.")] = "events",
     column: Columns = None,
     batch_size: BatchSize = 16,
@@ -56,6 +58,7 @@ def events(
     output = Output(as_json)
     jsonl_target(out)
     own_target(out, work=".events", manifest=manifest)
+    _free_column(into)
     wanted = _labels(labels)
     clips = ManifestStream(manifest, columns=column_config(column))
     embedder = open_embedder(model, output, device=device, tokenizer=tokenizer, precision=precision, check=check)
@@ -79,6 +82,18 @@ def events(
     output.result({"out": out, "clips": report.clips, "events": report.events, "bad": bad})
     if bad:
         raise typer.Exit(AudioError.exit_code)
+
+
+def _free_column(name: str) -> None:
+    """Refuse a column whose name means something else in every manifest."""
+    from openclap.data.columns import SYNONYMS
+    from openclap.errors import ConfigError
+
+    for field, names in SYNONYMS.items():
+        if name.casefold() in {field, *names}:
+            raise ConfigError(f"--into {name}: a column of this name holds the {field} of clips: give another")
+    if not name:
+        raise ConfigError("--into takes the name of a column, and got an empty text")
 
 
 class _Hearing:

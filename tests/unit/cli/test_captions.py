@@ -186,3 +186,12 @@ def test_a_store_of_replies_that_is_a_folder_is_told(captions: Run, manifest: Pa
     code, _, error = captions("make", "llm", manifest, "--out", tmp_path / "x.jsonl", *settings)
     assert code == 9
     assert "is a folder" in error
+
+
+@pytest.mark.parametrize("name", ["captions", "made", "Title", ""])
+def test_events_go_into_no_column_that_means_something_else(
+    name: str, captions: Run, manifest: Path, tmp_path: Path
+) -> None:
+    code, _, error = captions("events", "no-model", manifest, "--out", tmp_path / "x.jsonl", "--into", name)
+    assert code == 2
+    assert "--into" in error
