@@ -127,3 +127,9 @@ def test_a_full_disk_is_an_error_and_no_decision(path: Path, monkeypatch: pytest
 def test_decisions_lie_beside_the_manifest() -> None:
     assert review_path("data/manifest.jsonl") == Path("data/manifest.jsonl.review.jsonl").absolute()
     assert review_path("sounds/") == Path("sounds.review.jsonl").absolute()
+
+
+def test_a_place_below_a_file_is_said_before_anything_is_decided(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").touch()
+    with pytest.raises(ConfigError, match="--review"):
+        Review(tmp_path / "a.jsonl" / "decisions.jsonl")

@@ -73,7 +73,7 @@ class Review:
         self._read_bytes = self._line = self.version = 0
         self._lock = threading.Lock()
         place = self.path if self.path.exists() else self.path.parent
-        if not os.access(place, os.W_OK):
+        if not os.access(place, os.W_OK) or (place != self.path and not place.is_dir()):
             raise ConfigError(f"{place} cannot be written, where decisions are kept: give another file with --review")
         self.refresh()
 
