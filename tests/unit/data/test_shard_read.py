@@ -157,6 +157,15 @@ class TestOurOwn:
         with pytest.raises(ManifestError, match="copy it again"):
             read_manifest(shards)
 
+    def test_whatever_is_said_of_their_number_only_the_folder_is_looked_at(self, shards: Path) -> None:
+        about = json.loads((shards / "shards.json").read_text(encoding="utf-8"))
+        (shards / "shards.json").write_text(json.dumps(about | {"shards": {"train": 10**15}}))
+        with pytest.raises(ManifestError, match=r"of its 1000000000000000 shards are not complete, as train/\d\.tar"):
+            read_manifest(shards)
+        (shards / "shards.json").write_text(json.dumps(about | {"shards": {f"../{shards.name}/train": 1}}))
+        with pytest.raises(ManifestError, match="is no folder in it"):
+            read_manifest(shards)
+
     def test_a_broken_index_is_named_with_its_line(self, shards: Path) -> None:
         index = index_beside(shards / "train" / "0.tar")
         lines = index.read_text(encoding="utf-8").splitlines(keepends=True)

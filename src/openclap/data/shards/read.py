@@ -9,9 +9,11 @@ import logging
 import os
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from openclap.audio.members import member_of
+from openclap.data.archives import leads_elsewhere
 from openclap.data.problems import Problems
 from openclap.data.readers import AUDIO_SUFFIXES, Row, files_below
 from openclap.data.shards.index import index_beside, index_in_cache, read_clips, read_head, write_index
@@ -111,15 +113,22 @@ def damage(archive: Path) -> str | None:
 def _planned(folder: Path) -> list[Path]:
     """The archives of a folder of ours, all of which must be there."""
     try:
-        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        names = [f"{split}/{n}.tar" for split, count in about["shards"].items() for n in range(count)]
+        counts = json.loads((folder / ABOUT).read_text(encoding="utf-8"))["shards"]
+        outside = [split for split in counts if leads_elsewhere(split)]
+        total = sum(max(0, count) for count in counts.values())
+        # Whatever somebody has written there: no more are listed than there are, and one that is gone.
+        most = 1 + sum(1 for _ in folder.glob("*/*.tar"))
+        names = list(islice((f"{split}/{n}.tar" for split, count in counts.items() for n in range(count)), most))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ManifestError(folder / ABOUT, f"is broken ({error!r}): make the shards anew") from error
+    if outside:
+        raise ManifestError(folder / ABOUT, f"names {outside[0]!r}, which is no folder in it: make the shards anew")
     archives = [folder / name for name in names]
     gone = [archive for archive in archives if not archive.is_file() or not index_beside(archive).is_file()]
     if gone:
+        lacking = total - len(archives) + len(gone)
         reason = (
-            f"{len(gone)} of its {len(archives)} shards are not complete, as {gone[0].relative_to(folder)}: "
+            f"{lacking} of its {total} shards are not complete, as {gone[0].relative_to(folder)}: "
             "run `openclap data shard` again, which goes on where it was ended"
         )
         raise ManifestError(folder, reason)
