@@ -1,7 +1,10 @@
 """What an archive holds, put into a folder: never outside it, never without end, and never half a file.
 
-Each file is written under a hidden name and then renamed, and one that is there with its size already is passed over:
-a process that was killed goes on where it was. Links and devices are refused, as nothing that we read has them.
+Each file is written under a hidden name and then renamed, and one that is there already is passed over: a process that
+was killed goes on where it was. What is there already is what the archive holds, not what only has its size: a zip's
+directory has checksums, which reading the file alone can confirm; a tar has none, but its bytes pass by anyhow and are
+compared. A journal of what was unpacked would say nothing of what has happened to the files since. Links and devices
+are refused, as nothing that we read has them.
 """
 
 from __future__ import annotations
@@ -67,12 +70,13 @@ def unpack(archive: Path, into: Path, *, tell: Tell = lambda *_: None) -> int:
 
 @dataclass(frozen=True)
 class _Member:
-    """A file in an archive: its name and size as they are stated, and how to read it (or where it lies already)."""
+    """A file in an archive: its name, size and checksum as they are stated, and how to read it (or where it lies)."""
 
     name: str
     size: int
     content: Callable[[], IO[bytes]] | Path
     total: int | None = None
+    crc: int | None = None
 
 
 class _Writer:
@@ -89,17 +93,16 @@ class _Writer:
         if path is None:
             return
         target = self.into / path
-        if target.is_file() and target.stat().st_size == member.size:
-            self._wrote(member.size)
-        elif isinstance(member.content, Path):
+        there = target.is_file() and target.stat().st_size == member.size
+        if isinstance(member.content, Path):
             target.parent.mkdir(parents=True, exist_ok=True)
             member.content.replace(target)
             self._wrote(member.size)
+        elif there and member.crc is not None and _crc(target) == member.crc:
+            self._wrote(member.size)
         else:
-            with file_written_whole(target) as fresh, fresh.open("wb") as file, member.content() as source:
-                while chunk := source.read(_CHUNK_BYTES):
-                    self._wrote(len(chunk))
-                    file.write(chunk)
+            with member.content() as source:
+                self._copy(source, target, compared=there and member.crc is None)
         self.count += 1
         self._tell(self._written, member.total)
 
@@ -111,9 +114,44 @@ class _Writer:
                 "does; unpack it yourself if you trust it"
             )
 
+    def _copy(self, source: IO[bytes], target: Path, *, compared: bool) -> None:
+        """Write what `source` holds; where it is compared with what is there, only if that is something else."""
+        same, chunk = _alike(source, target) if compared else (0, source.read(_CHUNK_BYTES))
+        self._wrote(same)
+        if compared and not chunk:
+            return
+        with file_written_whole(target) as fresh, fresh.open("wb") as file:
+            if same:  # a packed tar cannot go back to its beginning, and need not
+                with target.open("rb") as there:
+                    for start in range(0, same, _CHUNK_BYTES):
+                        file.write(there.read(min(_CHUNK_BYTES, same - start)))
+            while chunk:
+                self._wrote(len(chunk))
+                file.write(chunk)
+                chunk = source.read(_CHUNK_BYTES)
+
     def _wrote(self, count: int) -> None:
         self._written += count
         self.check(self._written)
+
+
+def _crc(path: Path) -> int:
+    found = 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            found = zlib.crc32(chunk, found)
+    return found
+
+
+def _alike(source: IO[bytes], path: Path) -> tuple[int, bytes]:
+    """How many bytes of a file are those of `source`, and what `source` has instead of those that follow."""
+    same = 0
+    with path.open("rb") as file:
+        while chunk := source.read(_CHUNK_BYTES):
+            if file.read(len(chunk)) != chunk:
+                return same, chunk
+            same += len(chunk)
+    return same, b""
 
 
 def inside(name: str, archive: Path) -> Path | None:
@@ -157,7 +195,7 @@ def _zip_members(archive: Path) -> Generator[_Member]:
             if stat.S_ISLNK(info.external_attr >> 16):
                 raise DataError(f"{archive}: holds the link {info.filename!r}: it is not unpacked")
             if not info.filename.endswith(("/", "\\")):
-                yield _Member(info.filename, info.file_size, partial(opened.open, info), total)
+                yield _Member(info.filename, info.file_size, partial(opened.open, info), total, info.CRC)
 
 
 def _tar_members(archive: Path) -> Generator[_Member]:

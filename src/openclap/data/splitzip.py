@@ -60,7 +60,7 @@ class Entry:
     compress_type: int
     external_attr: int
     encrypted: bool
-    crc: int
+    CRC: int
     position: int
 
 
@@ -204,7 +204,7 @@ class _Content(io.RawIOBase):
         if not waiting and not self._left:
             # A piece that was full may have left some bytes inside the unpacker, which had taken in all of its input.
             self._take(self._unpacker.flush() if self._unpacker and not self._unpacker.eof else b"")
-            if (self._size, self._crc) != (self._entry.file_size, self._entry.crc):
+            if (self._size, self._crc) != (self._entry.file_size, self._entry.CRC):
                 raise zipfile.BadZipFile(f"{self._entry.filename} is damaged: its checksum is wrong")
             return False
         if not waiting:
