@@ -7,6 +7,7 @@ request: results find their place in the store of replies whichever machine, run
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -51,8 +52,14 @@ def write_batch(
 ) -> list[tuple[Path, int]]:
     """Write requests, equal ones once, into as many files as the limits need.
 
+    Files that a longer run left under the next numbers are deleted, as those under the same numbers are written over:
+    all that is in them would be written again if it were still to be asked, and `x*.jsonl` are those of one run.
+
     Returns:
         Each file (x.jsonl, x-2.jsonl, …) with the number of its requests; none where there was nothing to ask.
+
+    Raises:
+        CaptionError: if something else than a batch lies where a further file belongs.
     """
     written: list[tuple[Path, int]] = []
     seen: set[bytes] = set()
@@ -60,7 +67,11 @@ def write_batch(
     size = 0
 
     def finish() -> None:
-        file = path if not written else path.with_name(f"{path.stem}-{len(written) + 1}{path.suffix}")
+        file = _numbered(path, len(written) + 1)
+        if written and file.exists() and not _is_batch(file):
+            raise CaptionError(
+                f"{file} belongs to the batch {path}, but holds no requests: give the batch another name"
+            )
         with file_written_whole(file) as fresh, fresh.open("wb") as stream:
             stream.writelines(lines)
         written.append((file, len(lines)))
@@ -78,6 +89,10 @@ def write_batch(
         size += len(line)
     if lines:
         finish()
+    number = len(written) + 1
+    while _is_batch(stale := _numbered(path, number)):
+        stale.unlink()
+        number += 1
     return written
 
 
@@ -95,7 +110,7 @@ def read_batch(paths: Iterable[Path], store: ReplyStore, *, model: str, cost: Co
     """
     results = BatchResults()
     for path in paths:
-        before = results.kept + results.known + results.failed.total()
+        before, unread = results.kept + results.known + results.failed.total(), results.failed[_NO_RESULT]
         try:
             with path.open(encoding="utf-8", errors="replace") as file:
                 for line in file:
@@ -103,13 +118,32 @@ def read_batch(paths: Iterable[Path], store: ReplyStore, *, model: str, cost: Co
                         _take(line, store, model, cost, results)
         except OSError as error:
             raise CaptionError(f"{path}: cannot be read ({error.strerror})") from error
-        unreadable = results.failed["line is no result"]
-        if unreadable and results.kept + results.known + results.failed.total() - before == unreadable:
-            raise CaptionError(f"{path} holds no results of a batch; each line is like {_EXAMPLE}")
+        unread = results.failed[_NO_RESULT] - unread
+        if unread and results.kept + results.known + results.failed.total() - before == unread:
+            what = "holds the requests of a batch, and not its results" if _is_batch(path) else "holds no results"
+            raise CaptionError(f"{path} {what}: give a file as the server returned it; each line is like {_EXAMPLE}")
     return results
 
 
+_NO_RESULT = "line is no result"
 _EXAMPLE = '{"custom_id": …, "response": {"status_code": 200, "body": {…}}, "error": null}'
+
+
+def _numbered(path: Path, number: int) -> Path:
+    return path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
+def _is_batch(path: Path) -> bool:
+    """Whether a file is one that `write_batch` has written, going by its first line."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            values = json.loads(file.readline(_MOST_CHARACTERS))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(values, dict) and list(values) == ["custom_id", "method", "url", "body"]
+
+
+_MOST_CHARACTERS = 1 << 24  # a line without end is no request
 
 
 def _line(request: Request, output: str) -> bytes:
@@ -123,10 +157,13 @@ def _take(line: str, store: ReplyStore, model: str, cost: CostConfig, results: B
         values = json.loads(line)
         key, response, error = values["custom_id"], values.get("response"), values.get("error")
     except (ValueError, TypeError, KeyError, AttributeError):  # as the last line of a download that broke off
-        results.failed["line is no result"] += 1
+        results.failed[_NO_RESULT] += 1
         return
     if not isinstance(key, str) or not re.fullmatch(r"[0-9a-f]{64}", key):
         results.failed["custom_id is not of these requests"] += 1
+        return
+    if not {"response", "error"} & values.keys():  # as in a request
+        results.failed[_NO_RESULT] += 1
         return
     if error or not isinstance(response, dict) or response.get("status_code") != 200:
         results.failed[_reason(response, error)] += 1
@@ -141,8 +178,13 @@ def _take(line: str, store: ReplyStore, model: str, cost: CostConfig, results: B
         results.known += 1
         return
     reply = replace(reply, asked=there.asked + 1 if there else 1)
-    store.add(key, model, reply, cost.of(reply.tokens_in, reply.tokens_out))
-    results.kept += 1
+    # A reply that cannot be read gives way to the next one, and is no longer there when its file is read once more.
+    passing = not is_final(reply, reply.asked + 1)
+    once = hashlib.blake2b(reply.text.encode(), digest_size=16).digest() if passing else None
+    if store.add(key, model, reply, cost.of(reply.tokens_in, reply.tokens_out), once=once):
+        results.kept += 1
+    else:
+        results.known += 1
 
 
 def _reason(response: Any, error: Any) -> str:

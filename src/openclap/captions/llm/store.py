@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS totals (
     one INTEGER PRIMARY KEY CHECK (one = 1), calls INTEGER, tokens_in INTEGER, tokens_out INTEGER, cost REAL, lost REAL
 );
 CREATE TABLE IF NOT EXISTS written (text BLOB, key TEXT, PRIMARY KEY (text, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counted (key TEXT, text BLOB, PRIMARY KEY (key, text)) WITHOUT ROWID;
 INSERT OR IGNORE INTO totals VALUES (1, 0, 0, 0, 0.0, 0.0);
 """
 
@@ -127,10 +128,26 @@ class ReplyStore:
             db.execute("DELETE FROM open_calls WHERE id = ?", (call,))
             self._keep(db, key, model, reply, cost)
 
-    def add(self, key: str, model: str, reply: Reply, cost: float) -> None:
-        """Keep a reply that came another way: from a batch file, which is still there, or from a model of one's own."""
+    def add(self, key: str, model: str, reply: Reply, cost: float, *, once: bytes | None = None) -> bool:
+        """Keep a reply that came another way: from a batch file, which is still there, or from a model of one's own.
+
+        Args:
+            key: of the request.
+            model: whose it is.
+            reply: the reply.
+            cost: what it cost.
+            once: its digest; a reply to this request that was added with the same one is neither kept nor counted.
+
+        Returns:
+            Whether it was kept.
+        """
         with self._transaction() as db:
+            if once is not None:
+                if db.execute("SELECT 1 FROM counted WHERE key = ? AND text = ?", (key, once)).fetchone():
+                    return False
+                db.execute("INSERT INTO counted VALUES (?, ?)", (key, once))
             self._keep(db, key, model, reply, cost)
+        return True
 
     def release(self, call: int) -> None:
         """Give back what was set aside: the server refused the request, or never got it."""
