@@ -44,13 +44,12 @@ def write(
     from openclap.cli.output import Output
     from openclap.cli.targets import jsonl_target
     from openclap.data.stream import ManifestStream
-    from openclap.data.where import condition
 
     output = Output(as_json)
     writing = _stage(stage, settings)
     clips = ManifestStream(manifest, columns=column_config(column))
     jsonl_target(out, of="a batch", read=[clips.path, writing.store.path])
-    chosen = islice(filter(condition(conditions(where), clips.extra_keys), clips), limit)
+    chosen = islice(filter(clips.wanted(conditions(where)), clips), limit)
 
     def requests() -> Iterator[Request]:
         for clip in chosen:

@@ -70,7 +70,7 @@ def make(
     built = stages.get(stage)(**option_tree(plain_settings(settings)))
     with out.console.status("reading the manifest"):
         clips = ManifestStream(manifest, columns=column_config(column))
-        wanted = clips.condition(conditions(where))
+        wanted = clips.wanted(conditions(where))
     with out.console.status("estimating"):
         takes = estimate(clips, built, to, wanted=wanted, limit=limit)
     _say_estimate(takes, len(clips), out)
@@ -113,7 +113,7 @@ def show(
 
     out = Output(as_json)
     clips = ManifestStream(manifest, columns=column_config(column))
-    wanted = clips.condition(conditions(where))
+    wanted = clips.wanted(conditions(where))
     texts: Counter[str] = Counter()
     having: Counter[str] = Counter()
     drawn = Sample(samples)

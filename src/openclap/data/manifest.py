@@ -57,7 +57,7 @@ from openclap.data.example import Example
 from openclap.data.forms import read_form
 from openclap.data.readers import FOLDER_MANIFESTS, Row
 from openclap.data.rows import ClipKey, RowParser, free_id, join
-from openclap.data.where import select_examples
+from openclap.data.where import none_left, select_examples
 from openclap.errors import ManifestError
 
 
@@ -90,8 +90,7 @@ class Manifest:
         """
         chosen = select_examples(self.examples, where)
         if not chosen:
-            left = f"where {dict(where)} leaves none of its {len(self)} clips"
-            raise ManifestError(self.path, left + self._hint(where))
+            raise none_left(self.path, where, self.examples)
         return replace(self, examples=tuple(chosen))
 
     @cached_property
@@ -100,12 +99,6 @@ class Manifest:
         # Columns that nobody uses may hold what JSON has no number for: NaN goes in by its name.
         rows = json.dumps([manifest_row(example, self.root) for example in self.examples], default=str)
         return digest(json.loads(rows, parse_constant=str))
-
-    def _hint(self, where: Mapping[str, Any]) -> str:
-        for key in ("split", "source", "fold"):
-            if key in where:
-                return f"; {key} is one of {sorted({str(getattr(example, key)) for example in self.examples})}"
-        return ""
 
 
 def read_manifest(

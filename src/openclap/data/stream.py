@@ -22,7 +22,7 @@ from openclap.data.forms import read_form
 from openclap.data.manifest import find_manifest
 from openclap.data.readers import Row
 from openclap.data.rows import ClipKey, RowParser, free_id, join, own_id
-from openclap.data.where import condition
+from openclap.data.where import condition, none_left
 from openclap.errors import ManifestError
 
 
@@ -81,6 +81,18 @@ class ManifestStream:
             ConfigError: for an unknown key.
         """
         return condition(where or {}, self.extra_keys)
+
+    def wanted(self, where: Mapping[str, Any] | None) -> Callable[[Example], bool]:
+        """`condition`, once it is certain that some clip fits.
+
+        Raises:
+            ConfigError: for an unknown key.
+            ManifestError: if nothing would be left.
+        """
+        fits = self.condition(where)
+        if where and not any(map(fits, self)):
+            raise none_left(self.path, where, self)
+        return fits
 
     def _survey(self) -> int:
         """Number of clips, after a pass that looks for problems."""

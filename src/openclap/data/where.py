@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from openclap.data.example import Example
-from openclap.errors import ConfigError, did_you_mean
+from openclap.errors import ConfigError, ManifestError, did_you_mean
 
 _FIELDS = ("id", "split", "fold", "source", "license", "credit", "labels")
 _FLAGS = ("has_caption", "has_labels")
@@ -43,6 +44,18 @@ def condition(where: Mapping[str, Any], extra_keys: Collection[str]) -> Callable
         if key in _FLAGS and not isinstance(value, bool):
             raise ConfigError(f"where.{key} takes true or false, but got {value!r}")
     return lambda example: all(_fits(example, key, value) for key, value in where.items())
+
+
+def none_left(path: Path, where: Mapping[str, Any], examples: Iterable[Example]) -> ManifestError:
+    """What to say where no clip of a manifest fits, which is sooner a wrong filter than meant."""
+    stated = next((key for key in ("split", "source", "fold") if key in where), None)
+    values, count = set(), 0
+    for example in examples:
+        count += 1
+        if stated is not None:
+            values.add(str(getattr(example, stated)))
+    hint = f"; {stated} is one of {sorted(values)}" if stated is not None else ""
+    return ManifestError(path, f"where {dict(where)} leaves none of its {count} clips{hint}")
 
 
 def _fits(example: Example, key: str, wanted: Any) -> bool:

@@ -111,6 +111,18 @@ def test_errors_say_what_to_do(
     assert message in said
 
 
+def test_filters_that_leave_no_clip_are_an_error(captions: Run, manifest: Path, tmp_path: Path) -> None:
+    chat = ["--set", "model=m", "--set", f"store={tmp_path / 'replies.sqlite'}"]
+    for command in (
+        ["make", "template", manifest, "--out", tmp_path / "out.jsonl"],
+        ["batch", "write", "llm", manifest, "--out", tmp_path / "x.jsonl", *chat],
+        ["show", manifest],
+    ):
+        code, _, error = captions(*command, "--where", "split=tset")
+        assert (code, "leaves none of its 3 clips; split is one of ['test', 'train']" in error) == (3, True)
+    assert not (tmp_path / "out.jsonl").exists()
+
+
 def test_both_streams_of_a_broken_manifest_are_one_message(captions: Run, tmp_path: Path) -> None:
     (tmp_path / "m.jsonl").write_text('{"audio": "a.wav", "made": [{"text": 1}]}\n')
     code, out, said = captions("show", tmp_path / "m.jsonl")

@@ -83,6 +83,20 @@ def test_filters_are_those_of_a_whole_manifest(tmp_path: Path) -> None:
         stream.condition({"stras": 3})
 
 
+def test_filters_that_leave_nothing_are_the_same_error_as_of_a_whole_manifest(tmp_path: Path) -> None:
+    path = tmp_path / "clips.jsonl"
+    path.write_text('{"audio": "a.wav", "split": "train"}\n{"audio": "b.wav", "split": "test"}\n')
+    stream = ManifestStream(path)
+    said = []
+    left = r"leaves none of its 2 clips; split is one of \['test', 'train'\]"
+    for choose in (stream.wanted, lambda where: read_manifest(path, where=where, check_files=False)):
+        with pytest.raises(ManifestError, match=left) as error:
+            choose({"split": "tset"})
+        said.append(str(error.value))
+    assert said[0] == said[1]
+    assert [clip.id for clip in filter(stream.wanted({"split": "test"}), stream)] == ["b.wav"]
+
+
 def test_memory_grows_by_bytes_and_not_by_clips(tmp_path: Path) -> None:
     rows = [{"audio": f"{number:05}.wav", "caption": "x" * 4000} for number in range(6000)]
     stream = ManifestStream(written(tmp_path / "m.jsonl", rows))

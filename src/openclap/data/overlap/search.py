@@ -16,7 +16,8 @@ from openclap.data.example import Example
 from openclap.data.overlap.ids import NAME_FORMS
 from openclap.data.overlap.ledger import Ledger, Numbered, Reason, Side
 from openclap.data.stream import ManifestStream
-from openclap.errors import ConfigError, ManifestError, UnknownNameError
+from openclap.data.where import none_left
+from openclap.errors import ConfigError, UnknownNameError
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many clips are done, and of how many at most."""
@@ -131,9 +132,7 @@ class Search:
                 number += 1
                 self.progress(doing, number, total)
             if number == first:
-                raise ManifestError(
-                    one.stream.path, f"where {dict(one.where)} leaves none of its {len(one.stream)} clips"
-                )
+                raise none_left(one.stream.path, one.where, one.stream)
             self.clips[side, one.name] = number - first
         self.progress(doing, number, number)
 
