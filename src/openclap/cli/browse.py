@@ -17,7 +17,7 @@ def browse(
     column: Columns = None,
     review: Annotated[
         Path | None,
-        typer.Option("--review", help="Where decisions are kept.  [default: MANIFEST.review.jsonl]", dir_okay=False),
+        typer.Option("--review", help="Where decisions are kept.  \\[default: MANIFEST.review.jsonl]", dir_okay=False),
     ] = None,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes one that is free.")] = 0,
     open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from openclap.data.corpus import Corpus, CorpusInfo
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The corpus, as `openclap data list` has it.")]
-Out = Annotated[Path | None, typer.Option("--out", help="Its folder.  [default: corpora/NAME]")]
-Raw = Annotated[Path | None, typer.Option("--raw", help="Where its published files lie.  [default: OUT/raw]")]
+Out = Annotated[Path | None, typer.Option("--out", help="Its folder.  \\[default: corpora/NAME]")]
+Raw = Annotated[Path | None, typer.Option("--raw", help="Where its published files lie.  \\[default: OUT/raw]")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of the corpus; repeatable.")
 ]

@@ -81,7 +81,7 @@ def overlap(
     cache: Annotated[
         Path | None,
         typer.Option(
-            "--cache", help="Where fingerprints are kept.  [default: OUT.fingerprints, or overlap.fingerprints]"
+            "--cache", help="Where fingerprints are kept.  \\[default: OUT.fingerprints, or overlap.fingerprints]"
         ),
     ] = None,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Clips heard at once.")] = 2,

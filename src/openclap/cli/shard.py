@@ -23,10 +23,13 @@ def shard(
     out: Annotated[Path, typer.Option("--out", help="The folder to fill: its name is that of the data set.")],
     rate_hz: Annotated[int, typer.Option("--rate-hz", help="Rate of the sound: the model's own.")] = 48000,
     audio_format: Annotated[str, typer.Option("--format", help="flac (every sample kept) or opus (lossy).")] = "flac",
-    bits: Annotated[int, typer.Option("--bits", help="Of a FLAC sample: 16 or 24.")] = 16,
-    opus_kbps: Annotated[float, typer.Option("--opus-kbps", help="What Opus takes: 6 to 256 kbit/s.")] = 96,
+    bits: Annotated[int | None, typer.Option("--bits", help="Of a FLAC sample: 16 or 24.  \\[default: 16]")] = None,
+    opus_kbps: Annotated[
+        float | None,
+        typer.Option("--opus-kbps", help="What Opus takes: 6 to 256 kbit/s.  \\[default: 96]"),
+    ] = None,
     clips_per_shard: Annotated[
-        int | None, typer.Option("--clips-per-shard", min=1, help="Clips in an archive.  [default: 512]")
+        int | None, typer.Option("--clips-per-shard", min=1, help="Clips in an archive.  \\[default: 512]")
     ] = None,
     shard_bytes: Annotated[
         int | None, typer.Option("--shard-bytes", min=1, help="In place of it: about how large an archive is.")
@@ -35,7 +38,7 @@ def shard(
         float | None, typer.Option("--max-s", help="Keep so many seconds of a longer clip, from its beginning.")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Processes at work.  [default: one a core]")
+        int | None, typer.Option("--workers", min=1, help="Processes at work.  \\[default: one a core]")
     ] = None,
     where: Where = None,
     column: Columns = None,
@@ -55,17 +58,14 @@ def shard(
 
     output = Output(as_json)
     folder_target(out)
-    if not 6 <= opus_kbps <= 256:  # nor is what is no number between them
-        raise typer.BadParameter(f"takes 6 to 256 kbit/s, but got {opus_kbps:g}", param_hint="--opus-kbps")
     config = ShardConfig.read(
         {
             "sample_rate_hz": rate_hz,
             "audio_format": audio_format,
-            "bits": bits,
-            "opus_bits_per_s": round(1000 * opus_kbps),
             "clips_per_shard": clips_per_shard,
             "shard_bytes": shard_bytes,
             "max_s": max_s,
+            **_of_the_format(audio_format, bits, opus_kbps),
         },
         origin="data shard",
     )
@@ -73,6 +73,18 @@ def shard(
     report = _write(read, out, config, workers, output)
     _say(report, out, output)
     output.result({"out": out, "left_out_file": out / "left-out.jsonl"} | report.plain())
+
+
+def _of_the_format(audio_format: str, bits: int | None, opus_kbps: float | None) -> dict[str, int]:
+    """What was given of one format's options; of the other's it would say nothing."""
+    if opus_kbps is not None and not 6 <= opus_kbps <= 256:  # nor is what is no number between them
+        raise typer.BadParameter(f"takes 6 to 256 kbit/s, but got {opus_kbps:g}", param_hint="--opus-kbps")
+    for option, given, of in (("--bits", bits, "flac"), ("--opus-kbps", opus_kbps, "opus")):
+        if given is not None and audio_format != of and audio_format in ("flac", "opus"):
+            reason = f"is an option of {of}, and --format is {audio_format}: give --format {of}, or leave it out"
+            raise typer.BadParameter(reason, param_hint=option)
+    found = {"bits": bits, "opus_bits_per_s": None if opus_kbps is None else round(1000 * opus_kbps)}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _write(manifest: Manifest, out: Path, config: ShardConfig, workers: int | None, output: Output) -> ShardReport:

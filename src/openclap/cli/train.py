@@ -20,7 +20,7 @@ def train(
     ],
     data: Annotated[Path | None, typer.Option("--data", help="Manifest or folder to train on instead.")] = None,
     validation: Annotated[Path | None, typer.Option("--validation", help="Manifest or folder to validate on.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="The run's directory.  [default: runs/NAME]")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The run's directory.  \\[default: runs/NAME]")] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A setting, as optim.lr=1e-4; repeatable."),

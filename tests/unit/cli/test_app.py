@@ -34,6 +34,20 @@ def test_every_command_explains_itself_within_80_columns(command, capsys):
     assert max(map(len, text.splitlines())) <= 80
 
 
+@pytest.mark.parametrize(
+    ("command", "defaults"),
+    [
+        ("data shard", ["16", "96", "512", "one a core"]),
+        ("data get", ["corpora/NAME", "OUT/raw"]),
+        ("train", ["runs/NAME"]),
+    ],
+)
+def test_a_default_that_is_told_in_words_is_shown(command, defaults, capsys):
+    assert run([*command.split(), "--help"]) == 0
+    said = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert [word for word in defaults if f"[default: {word}]" not in said] == []
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_listed_with_a_line_of_its_own(command, capsys):
     run(["--help"])

@@ -63,6 +63,21 @@ def test_a_bit_rate_that_opus_has_not_is_a_wrong_option(
     assert "6 to 256" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--format", "opus", "--bits", "24"], "an option of flac, and --format is opus"),
+        (["--opus-kbps", "64"], "an option of opus, and --format is flac"),
+    ],
+)
+def test_an_option_of_the_other_format_is_not_passed_over(
+    given: list[str], said: str, sets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["data", "shard", "train.jsonl", "--out", "shards", *given]) == 2
+    assert said in " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert not (sets / "shards").exists()
+
+
 def test_shards_are_not_put_into_a_file(sets: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["data", "shard", "train.jsonl", "--out", "test.jsonl"]) == 2
     assert "test.jsonl is a file, and not a folder" in capsys.readouterr().err
