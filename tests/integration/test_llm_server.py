@@ -23,7 +23,7 @@ from openclap.captions.pipeline import make_captions
 from openclap.captions.stage import stages
 from openclap.cli.options import option_tree
 from openclap.data.manifest import read_manifest
-from openclap.errors import CaptionError
+from openclap.errors import CaptionError, ConfigError
 
 SOUNDS = ["Dog", "Rain", "Siren", "Piano", "Thunder", "Cat", "Frog", "Engine", "Bell", "Speech"]
 
@@ -250,6 +250,30 @@ def test_the_key_is_sent_and_shown_nowhere(tmp_path, monkeypatch, caplog):
     assert server.headers[0]["authorization"] == f"Bearer {key}"
     assert key not in caplog.text + str(caught.value) + json.dumps(stage.identity) + stage.summary
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and key.encode() in path.read_bytes()]
+
+
+def test_a_key_that_was_named_and_is_not_there_is_missed_before_the_first_request(tmp_path, monkeypatch):
+    monkeypatch.delenv("SOME_KEY", raising=False)
+    keyed = {"server.key_env": "SOME_KEY"}
+    with ChatServer() as server:
+        with pytest.raises(ConfigError, match=r"server\.key_env=SOME_KEY, but there is no such environment variable"):
+            make_captions(manifest_of(tmp_path, 2), stage_at(server, tmp_path, **keyed), tmp_path / "out.jsonl")
+        assert not server.bodies
+        make_captions(manifest_of(tmp_path, 2), stage_at(server, tmp_path), tmp_path / "out.jsonl")
+        # Where all replies are there already, nobody needs it.
+        make_captions(manifest_of(tmp_path, 2), stage_at(server, tmp_path, **keyed), tmp_path / "again.jsonl")
+
+
+def test_a_request_that_is_refused_first_ends_no_run_of_a_model_that_has_replied_before(tmp_path):
+    one = {"server.concurrency": 1, "server.output": "schema"}
+    with ChatServer(faults=["400"]) as server:
+        with pytest.raises(CaptionError, match="does not take the first request"):
+            make_captions(manifest_of(tmp_path, 2), stage_at(server, tmp_path, **one), tmp_path / "out.jsonl")
+        make_captions(manifest_of(tmp_path, 2), stage_at(server, tmp_path, **one), tmp_path / "out.jsonl")
+        server.faults = ["400"]
+        report = make_captions(manifest_of(tmp_path, 4), stage_at(server, tmp_path, **one), tmp_path / "more.jsonl")
+    assert report.captions == 3
+    assert sum(report.rejected.values()) == 1
 
 
 def test_a_server_learns_nothing_of_accounts_that_the_environment_names(tmp_path, monkeypatch):

@@ -17,7 +17,7 @@ from openclap.captions.llm.replies import is_final, output_parameters
 from openclap.captions.llm.request import Request
 from openclap.captions.llm.server import MayPassError, RefusedError, Server
 from openclap.captions.llm.store import Reply, ReplyStore
-from openclap.errors import CaptionError
+from openclap.errors import CaptionError, ConfigError
 from openclap.optional import require
 
 _OUTPUTS: tuple[Output, ...] = ("schema", "tool", "plain")
@@ -44,6 +44,7 @@ class ServerModel:
         self._config, self._store, self._sleep = config, store, sleep
         self._tenacity = require("tenacity", extra="captions", purpose="writing captions with a model at a server")
         key = environment.get(config.server.key_env)
+        self._lacks_key = not key and "key_env" in config.server.model_fields_set
         self._server = Server(config.server, key) if config.server.base_url else None
         self._rate = RateLimit(config.server.requests_per_min, config.server.tokens_per_min, sleep=sleep)
         self._output: Output | None = None if config.server.output == "auto" else config.server.output
@@ -65,6 +66,7 @@ class ServerModel:
 
         Raises:
             CaptionError: if the budget has no room, or the server does not answer. What has been replied is kept.
+            ConfigError: if there is something to ask, and the variable that is to hold the key is not set.
         """
         return [self._ask(request) for request in requests]
 
@@ -75,7 +77,7 @@ class ServerModel:
                 try:
                     reply = self._exchange(request, asked=reply.asked if reply else 0)
                 except RefusedError as error:
-                    if not (self._has_replied or self._config.server.skip_refused):
+                    if not (self._model_has_replied() or self._config.server.skip_refused):
                         raise CaptionError(
                             f"{self._url} does not take the first request: {error.reason}. If it is only this clip's "
                             "text that it does not take, set server.skip_refused=true"
@@ -83,11 +85,22 @@ class ServerModel:
                     return Reply(error.reason, "refused", asked=0)  # not kept: it cost nothing, and rules may change
             return reply
 
+    def _model_has_replied(self) -> bool:
+        """Whether the model is known to take such requests, from this run or one before."""
+        self._has_replied = self._has_replied or self._store.typical(self._config.model) is not None
+        return self._has_replied
+
     def _exchange(self, request: Request, asked: int) -> Reply:
         if self._server is None:
             raise CaptionError(
                 f"no reply to some requests is in {self._store.path}, and there is no server to ask: set "
                 "server.base_url, or write a batch file of what is missing"
+            )
+        if self._lacks_key:
+            name = self._config.server.key_env
+            raise ConfigError(
+                f"server.key_env={name}, but there is no such environment variable, or it is empty: put the key into it"
+                ", or leave server.key_env out if the server wants none"
             )
         output = self._output
         if output is None:

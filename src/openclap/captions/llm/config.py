@@ -21,8 +21,8 @@ class ServerConfig(Config):
 
     Attributes:
         base_url: up to and with /v1. Without one only replies that are there already (as from batch files) are used.
-        key_env: the environment variable that holds the API key; nothing is sent where it is not set. The key itself
-            stands in no option, file, log or message.
+        key_env: the environment variable that holds the API key; nothing is sent where it is not set, which is an error
+            where it was named. The key itself stands in no option, file, log or message.
         output: how the server is made to answer in JSON: by its schema, by a tool's parameters, or by the prompt alone.
             "auto" takes the first of these that the server does not refuse.
         concurrency: requests at once.
@@ -30,7 +30,8 @@ class ServerConfig(Config):
         attempts: tries of a request that fails in a way that may pass (429, 5xx, time-outs, broken connections).
         first_wait_s: the pause before the second try; it doubles from try to try, with chance in it.
         longest_wait_s: a server that asks for a longer pause ends the run, which is resumed by the same command.
-        skip_refused: a request that is refused before any was answered counts as the clip's fault, and ends nothing.
+        skip_refused: a request that is refused before the model has answered any, in this run or one before, counts as
+            the clip's fault, and ends nothing.
         requests_per_min: the server's limit; requests are spaced evenly below it.
         tokens_per_min: the same for tokens, read and written.
     """
