@@ -6,13 +6,16 @@ beside the manifest that is written: `<out>.events/`.
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from openclap.captions.journal import Journal, clip_key
+from openclap.captions.journal import Journal
 from openclap.captions.llm.evidence import Event
 from openclap.captions.pipeline import Clips
 from openclap.captions.stage import Estimate, Made, Rejected, stage_digest
@@ -72,7 +75,9 @@ def add_events(
     with work_in(out.with_name(f"{out.name}.events"), "hearing clips") as folder, ExitStack() as stack:
         journal = stack.enter_context(Journal(folder / f"{stage_digest(hearing)}.journal.jsonl"))
         workers = stack.enter_context(Workers(hearing, journal))
-        heard = (_with_events(slot, column, report) for slot in _slots(clips, column, journal, workers, report))
+        heard = (
+            _with_events(slot, column, report) for slot in _slots(clips, column, out.parent, journal, workers, report)
+        )
         write_from(folder, out, told(heard, progress, len(clips)))
     return report
 
@@ -100,15 +105,24 @@ class _Hearing:
         ]
 
 
-def _slots(clips: Clips, column: str, journal: Journal, workers: Workers, report: HeardReport) -> Iterator[Slot]:
+def _slots(
+    clips: Clips, column: str, folder: Path, journal: Journal, workers: Workers, report: HeardReport
+) -> Iterator[Slot]:
     for clip in clips:
         example = replace(clip, extra={key: value for key, value in clip.extra.items() if key != column})
         report.clips += 1
-        key = clip_key(example)
+        key = _sound_key(example, folder)
         made = journal.find(key)
         report.from_journal += made is not None
         yield from workers.take(Slot(example, key, made))
     yield from workers.rest()
+
+
+def _sound_key(example: Example, folder: Path) -> str:
+    """32 hex digits for a clip and its sound, whatever is said of it: captions may have come since it was heard."""
+    place = Path(os.path.relpath(example.audio, folder)).as_posix()  # the folder with all in it may be moved
+    seen = json.dumps([example.id, place, example.start_s, example.duration_s])
+    return hashlib.blake2b(seen.encode(), digest_size=16).hexdigest()
 
 
 def _with_events(slot: Slot, column: str, report: HeardReport) -> Example:
