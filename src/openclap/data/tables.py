@@ -81,7 +81,7 @@ def json_rows(path: Path, key: str | None = None) -> Iterator[Any]:
     Raises:
         ManifestError: if the file cannot be read, or has no such list.
     """
-    decoder, end = json.JSONDecoder(), re.compile(r"[\s,]*")
+    decoder, end, before = json.JSONDecoder(), re.compile(r"[\s,]*"), 0
     start = re.compile(rf'\s*(?:\{{.*?"{re.escape(key)}"\s*:\s*)?\[' if key else r"\s*\[", re.DOTALL)
     try:
         with path.open(encoding="utf-8-sig") as file:
@@ -97,10 +97,11 @@ def json_rows(path: Path, key: str | None = None) -> Iterator[Any]:
                     if text[place : place + 1] == "]":
                         return
                     item, place = decoder.raw_decode(text, place)
-                except ValueError:
-                    more = file.read(_READ_CHARACTERS)
-                    if not more:
-                        raise
+                except json.JSONDecodeError as error:
+                    if not (_may_go_on(error) and (more := file.read(_READ_CHARACTERS))):
+                        where = f"{error.msg} at character {before + error.pos + 1:,}"
+                        raise ManifestError(path, f"cannot be read as JSON ({where})") from error
+                    before += place
                     text, place = text[place:] + more, 0
                     continue
                 yield item
@@ -108,3 +109,14 @@ def json_rows(path: Path, key: str | None = None) -> Iterator[Any]:
         if isinstance(error, ManifestError):
             raise
         raise ManifestError(path, f"cannot be read as JSON ({error})") from error
+
+
+def _may_go_on(error: json.JSONDecodeError) -> bool:
+    """Whether what follows the text may mend it: it ends within a string, or is wrong only where it ends.
+
+    What is wrong elsewhere stays so, and the rest of the file need not be read for it.
+    """
+    return error.msg.startswith("Unterminated string") or error.pos >= len(error.doc) - _LONGEST_MARK
+
+
+_LONGEST_MARK = len("-Infinity")  # also of \u0000, and of what a number ends with

@@ -19,6 +19,7 @@ from huggingface_hub.hf_api import RepoFile, RepoFolder
 from replica import sound, text
 
 from openclap.data import tables
+from openclap.data.corpora.wavcaps import WavCaps, WavCapsConfig
 from openclap.data.corpus import CorpusConfig, CorpusInfo, PublishedCorpus, RemoteFile, corpora
 from openclap.data.hub import hub_files
 from openclap.data.manifest import read_manifest
@@ -198,6 +199,30 @@ class TestTables:
         with pytest.raises(ManifestError, match="cannot be read as JSON"):
             next(rows)
 
+    @pytest.mark.parametrize("wrong", ["{'a': 1}", '{"a": "x" "b": 1}', '{"a": tru}', '{"a": "\\q"}'])
+    def test_a_malformed_item_is_told_without_reading_on(
+        self, tmp_path: Path, wrong: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        begin = '[{"a": 1}, '
+        text(tmp_path / "x.json", begin + wrong + ', {"a": 2}' * 10_000 + "]")
+        monkeypatch.setattr(tables, "_READ_CHARACTERS", 100)
+        longest = 0
+        decode = json.JSONDecoder.raw_decode
+
+        def watched(self: json.JSONDecoder, given: str, place: int = 0) -> tuple[Any, int]:
+            nonlocal longest
+            longest = max(longest, len(given))
+            return decode(self, given, place)
+
+        monkeypatch.setattr(json.JSONDecoder, "raw_decode", watched)
+        rows = json_rows(tmp_path / "x.json")
+        assert next(rows) == {"a": 1}
+        with pytest.raises(ManifestError, match=r"cannot be read as JSON \(.* at character \d+\)") as caught:
+            next(rows)
+        assert longest <= 200
+        place = int(str(caught.value).rpartition(" ")[2].rstrip(")"))
+        assert len(begin) < place <= len(begin + wrong) + 1
+
     def test_another_file_has_no_such_list(self, tmp_path: Path) -> None:
         text(tmp_path / "x.json", "<html>")
         with pytest.raises(ManifestError, match="has no list data: is it the published file"):
@@ -216,6 +241,16 @@ class TestTables:
         with pytest.raises(ManifestError, match="is not utf-8-sig text"):
             list(table_rows(table))
         assert list(table_rows(table, ("café",), encoding="iso-8859-1")) == []
+
+
+@pytest.mark.parametrize("item", [{"id": "1"}, {"caption": "A dog barks."}, ["1", "A dog barks."]])
+def test_an_item_of_wavcaps_that_lacks_something_is_named(item: object, tmp_path: Path) -> None:
+    good = {"id": "0", "caption": "Rain falls."}
+    text(tmp_path / "json_files/SoundBible/sb_final.json", json.dumps({"data": [good, item]}))
+    rows = WavCaps().rows(tmp_path, WavCapsConfig(blacklists=()))
+    assert next(rows)["id"] == "SoundBible/0"
+    with pytest.raises(ManifestError, match=r"sb_final\.json: item 2 of its list has no id and caption"):
+        next(rows)
 
 
 class TestHub:

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from openclap.data.corpus import CorpusConfig, CorpusInfo, PublishedCorpus, RemoteFile, corpora
 from openclap.data.hub import hub_files
 from openclap.data.tables import json_rows, load_json
+from openclap.errors import ManifestError
 
 REPOSITORY = "cvssp/WavCaps"
 
@@ -94,13 +95,17 @@ class WavCaps(PublishedCorpus):
                 continue
             left_out = {_stem(own) for blacklist in lists for own in blacklist.get(_BLACKLISTED.get(name), ())}
             home = _home(raw, name)
-            for item in json_rows(table, "data"):
-                own = _stem(str(item["id"]))
+            for number, item in enumerate(json_rows(table, "data"), start=1):
+                try:
+                    own, caption = _stem(str(item["id"])), item["caption"]
+                except (KeyError, TypeError) as error:
+                    reason = f"item {number:,} of its list has no id and caption ({type(error).__name__}: {error})"
+                    raise ManifestError(table, f"{reason}: is it the published file?") from error
                 if own not in left_out:
                     yield {
                         "id": f"{name}/{own}",
                         "audio": f"{home}/{own}.flac",
-                        "captions": [item["caption"]],
+                        "captions": [caption],
                         "source": f"wavcaps/{name}",
                         **_about(item),
                         "freesound_id": own if name == "FreeSound" else None,
