@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from openclap.data.overlap.report import OverlapReport
     from openclap.data.overlap.search import ClipSet, OverlapConfig
 
+_SELF = "data overlap"
+
 
 def overlap(
     train: Annotated[list[Path], typer.Argument(metavar="TRAIN…", help="Manifests or folders to look through.")],
@@ -203,7 +205,7 @@ def _look_at_places(
     sets: list[ClipSet], others: list[ClipSet | IdList], out: Path | None, report: Path | None, cache: Path | None
 ) -> None:
     """Refuse places that cannot be written, or hold what is read."""
-    from openclap.cli.targets import folder_target, jsonl_target
+    from openclap.cli.targets import folder_target, jsonl_target, noted_target
     from openclap.data.overlap.search import ClipSet
 
     if out is not None:
@@ -212,6 +214,7 @@ def _look_at_places(
         read = [one.stream.path if isinstance(one, ClipSet) else one.path for one in [*sets, *others]]
         for one in sets:
             jsonl_target(_cleaned(sets, one, out), read=read)
+            noted_target(_cleaned(sets, one, out), by=_SELF)
     for option, place in (("--report", report), ("--cache", cache)):
         if place is not None:
             folder_target(place, option=option)
@@ -266,11 +269,13 @@ class _Shown:
 
 def _write(sets: list[ClipSet], found: OverlapReport, ledger: Ledger, out: Path) -> dict[str, int]:
     """Clips written, by manifest."""
+    from openclap.cli.targets import note_target
     from openclap.data.overlap.find import write_cleaned
 
     written, first = {}, 0
     for one, counted in zip(sets, found.train, strict=True):
         path = _cleaned(sets, one, out)
+        note_target(path, by=_SELF)
         written[str(path)] = write_cleaned(one, path, ledger, first)
         first += counted.clips
     return written

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from openclap.atomic import file_written_whole
 from openclap.errors import ConfigError
 
 
@@ -59,3 +61,27 @@ def own_target(path: Path, *, work: str, manifest: Path) -> None:
         raise ConfigError(f"{folder} is a file, where a folder for unfinished work belongs: give another --out")
     if path.exists() and not folder.is_dir() and path.resolve() != manifest.resolve():
         raise ConfigError(f"{path} is there, and was not written by this command: delete it, or give another --out")
+
+
+def noted_target(path: Path, *, by: str) -> None:
+    """Make sure that a file which is there was written by the same command, as `note_target` has noted.
+
+    Args:
+        path: the file to write.
+        by: the command, as "data overlap".
+
+    Raises:
+        ConfigError: if the file is somebody else's.
+    """
+    if path.exists() and not _note(path, by).is_file():
+        raise ConfigError(f"{path} is there, and was not written by {by}: delete it, or give another --out")
+
+
+def note_target(path: Path, *, by: str) -> None:
+    """Note beside a file that is about to be written which command it is of, so that it may write it again."""
+    with file_written_whole(_note(path, by)) as fresh:
+        fresh.write_text(json.dumps({"written_by": f"openclap {by}"}) + "\n", encoding="utf-8")
+
+
+def _note(path: Path, by: str) -> Path:
+    return path.with_name(f"{path.name}.{by.rpartition(' ')[2]}.json")

@@ -35,6 +35,26 @@ def test_cleaned_data_is_never_written_over_the_data_that_was_read(
     assert len((sets / "clean.jsonl").read_text(encoding="utf-8").splitlines()) == 3
 
 
+def test_cleaned_data_takes_the_place_of_nothing_but_cleaned_data(
+    sets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["data", "overlap", "train.jsonl", "--against", "test.jsonl", "--by", "ids", "--out", "clean.jsonl"]
+    (sets / "clean.jsonl").write_text("mine\n")
+    assert run(command) == 2
+    assert "clean.jsonl is there, and was not written by data overlap: delete it" in capsys.readouterr().err
+    assert (sets / "clean.jsonl").read_text() == "mine\n"
+    (sets / "clean.jsonl").unlink()
+    assert run(command) == 0
+    (sets / "clean.jsonl").write_text("")
+    assert run(command) == 0
+    assert len((sets / "clean.jsonl").read_text(encoding="utf-8").splitlines()) == 3
+    (sets / "more.jsonl").write_bytes((sets / "train.jsonl").read_bytes())
+    several = ["data", "overlap", "train.jsonl", "more.jsonl", *command[3:-1], "clean"]
+    assert run(several) == 0
+    (sets / "clean/more.jsonl.overlap.json").unlink()
+    assert run(several) == 2
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
