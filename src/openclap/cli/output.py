@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
+    from openclap.data.manifest import Manifest
+    from openclap.data.stream import ManifestStream
+
 
 class Output:
     """Where one command's words and results go.
@@ -41,6 +44,17 @@ class Output:
         from rich.text import Text
 
         self.console.print(Text.assemble(*parts), soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        """Print a hint for people."""
+        self.say(("note", "cyan"), f": {text}")
+
+    def other_ids(self, clips: ManifestStream | Manifest) -> None:
+        """Say how many rows of a manifest have an id that is not their clip's."""
+        from openclap.data.rows import OTHER_IDS
+
+        if count := clips.other_ids if isinstance(clips.other_ids, int) else len(clips.other_ids):
+            self.note(f"{count:,} {OTHER_IDS}")
 
     def table(
         self, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "", cut: str | None = None

@@ -115,6 +115,8 @@ def overlap(
     columns, lists = column_config(column), _lists(ids or [])
     sets = [ClipSet.open(path, columns=columns, where=conditions(where)) for path in train]
     others = [ClipSet.open(path, columns=columns, where=conditions(against_where)) for path in against or []]
+    for one in (*sets, *others):
+        output.other_ids(one.stream)
     _refuse_same(sets, others)
     _look_at_places(sets, [*others, *lists.values()], out, report, cache)
     with ExitStack() as stack:
@@ -285,7 +287,7 @@ def _say(found: OverlapReport, written: dict[str, int], out: Output) -> None:
     for section in found.sections():
         out.table(section.columns, section.rows, title=section.title)
     for note in found.notes():
-        out.say(("note", "cyan"), f": {note}")
+        out.note(note)
     if found.against:
         out.say(f"{found.overlapping:,} training clips stand in an evaluation set")
     else:

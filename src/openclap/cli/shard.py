@@ -70,6 +70,7 @@ def shard(
         origin="data shard",
     )
     read = read_manifest(manifest, columns=column_config(column), where=conditions(where), check_files=False)
+    output.other_ids(read)
     report = _write(read, out, config, workers, output)
     _say(report, out, output)
     output.result({"out": out, "left_out_file": out / "left-out.jsonl"} | report.plain())
@@ -112,7 +113,7 @@ def _say(report: ShardReport, out: Path, output: Output) -> None:
             f"{speed} ({report.hours_written:.2f} hours in {report.core_s:.1f} s of it, {report.wall_s:.1f} s in all)"
         )
     if report.clipped:
-        output.say(("note", "cyan"), f": {report.clipped:,} clips go above full scale, and are clipped there")
+        output.note(f"{report.clipped:,} clips go above full scale, and are clipped there")
     if report.left_out:
         output.say(("left out", "yellow"), f": {report.left_out:,} clips; {out / 'left-out.jsonl'} says why, as")
         for row in _first_left_out(out):

@@ -20,6 +20,7 @@ from openclap.data.example import Example
 from openclap.data.manifest import Manifest
 from openclap.data.measure import ClipFacts, measure_clips
 from openclap.data.report import DataReport, Finding, Severity
+from openclap.data.rows import OTHER_IDS
 from openclap.data.shards.read import damage
 from openclap.text.titles import clean_title
 
@@ -49,6 +50,8 @@ def check_manifest(
     manifests = [manifests] if isinstance(manifests, Manifest) else list(manifests)
     clips = _Clips(manifests, threads, progress)
     findings = [*_shard_findings(clips), *_sound_findings(clips), *_content_findings(clips), *_text_findings(clips)]
+    if other := tuple(own for manifest in manifests for own in manifest.other_ids):
+        findings.append(Finding("note", "other-ids", OTHER_IDS, len(other), other))
     order: tuple[Severity, ...] = ("error", "warning", "note")
     durations = np.array([fact.duration_s for fact in clips.facts if fact.error is None])
     return DataReport(

@@ -32,8 +32,8 @@ Rules
     Paths are relative to the manifest's folder, or to `audio_root`. `..` and absolute paths are allowed: a manifest may
     point at any sound on this machine.
     Rows of the same audio, time range, split and fold become one Example with all their captions, written and made,
-    and labels; of the other columns the first row's values stay. The same audio in two splits gives two Examples, which
-    `openclap data check` reports as leakage.
+    and labels; of the other columns, the id too, the first row's values stay. The same audio in two splits gives two
+    Examples, which `openclap data check` reports as leakage.
     Text is UTF-8. White space inside captions and labels is folded, and empty ones are dropped.
     Clips with neither caption nor label are read (they can be embedded); training refuses them.
     Every problem has its line number (a row's number in Parquet), and the first several are shown together.
@@ -44,7 +44,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ from openclap.data.columns import SYNONYMS, ColumnConfig
 from openclap.data.example import Example
 from openclap.data.forms import read_form
 from openclap.data.readers import FOLDER_MANIFESTS, Row
-from openclap.data.rows import ClipKey, RowParser, free_id, join
+from openclap.data.rows import ClipKey, RowParser, free_id, has_other_id, join
 from openclap.data.where import none_left, select_examples
 from openclap.errors import ManifestError
 
@@ -69,11 +69,13 @@ class Manifest:
         path: the file or folder.
         root: what the audio paths are relative to.
         examples: in the order of the file.
+        other_ids: ids of the file's rows that are part of a clip with another id.
     """
 
     path: Path
     root: Path
     examples: tuple[Example, ...]
+    other_ids: tuple[str, ...] = field(default=(), compare=False)
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -127,7 +129,7 @@ def read_manifest(
     reading = _Reading(path, root, columns or ColumnConfig())
     for row in read_form(path, reading.problems):
         reading.take(row)
-    manifest = Manifest(path, root, reading.examples())
+    manifest = Manifest(path, root, reading.examples(), tuple(reading.other_ids))
     if where:
         manifest = manifest.select(**where)
     if check_files:
@@ -161,14 +163,14 @@ def manifest_row(example: Example, root: Path) -> dict[str, Any]:
     row: dict[str, Any] = {"id": example.id, "audio": Path(os.path.relpath(example.audio, root)).as_posix()}
     row |= {"captions": list(example.captions), "labels": list(example.labels)}
     taken = {name.casefold() for name in example.extra}
-    for field in ("split", "fold", "start_s", "duration_s", "license", "credit", "source"):
-        value = getattr(example, field)
-        rivals = SYNONYMS[field] + (SYNONYMS["end_s"] if field == "duration_s" else ())
-        if value != _DEFAULTS[field] or taken.intersection(rivals):
-            row[field] = value
-    for field in ("made", "negatives"):
-        if (made := getattr(example, field)) or field in taken:
-            row[field] = [caption.plain() for caption in made]
+    for column in ("split", "fold", "start_s", "duration_s", "license", "credit", "source"):
+        value = getattr(example, column)
+        rivals = SYNONYMS[column] + (SYNONYMS["end_s"] if column == "duration_s" else ())
+        if value != _DEFAULTS[column] or taken.intersection(rivals):
+            row[column] = value
+    for column in ("made", "negatives"):
+        if (made := getattr(example, column)) or column in taken:
+            row[column] = [caption.plain() for caption in made]
     return row | {name: value for name, value in example.extra.items() if name not in row}
 
 
@@ -188,6 +190,7 @@ class _Reading:
         self._path = path
         self._parser = RowParser(path, root, config)
         self.problems = self._parser.problems
+        self.other_ids: list[str] = []
         self._found: dict[ClipKey, Example] = {}
         self._lines: dict[Path, int | None] = {}
 
@@ -196,7 +199,9 @@ class _Reading:
         if (parsed := self._parser.parse(row)) is None:
             return
         key, example = parsed
-        self._found[key] = join(self._found[key], example) if key in self._found else example
+        if (first := self._found.get(key)) is not None and has_other_id(key, first, example):
+            self.other_ids.append(example.id)
+        self._found[key] = example if first is None else join(first, example)
         self._lines.setdefault(example.audio, row.line)
 
     def examples(self) -> tuple[Example, ...]:

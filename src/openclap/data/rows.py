@@ -72,6 +72,18 @@ def join(first: Example, second: Example) -> Example:
     return replace(first, **joined)
 
 
+def has_other_id(key: ClipKey, first: Example, row: Example) -> bool:
+    """Whether a further row of a clip gives an id that is not the clip's."""
+    return bool(row.id) and row.id != own_id(key, first)
+
+
+OTHER_IDS = (
+    "rows whose id is not that of the first row with the same sound, range, split and fold: they are one clip with the "
+    "first one's id"
+)
+"""What to say of them."""
+
+
 def own_id(key: ClipKey, example: Example) -> str:
     """The id that the row gives, or else the path, with the time range as a W3C media fragment."""
     if example.id:

@@ -1,6 +1,6 @@
 """Manifests too long to hold: the same clips in the same order as `read_manifest` gives, one at a time.
 
-A first pass over the rows finds what is wrong, and which clips have several rows. It keeps 16 bytes a row (64-bit
+A first pass over the rows finds what is wrong, and which clips have several rows. It keeps 17 bytes a row (64-bit
 hashes), and a later pass holds no more than the clips between the first and the last row of one clip.
 """
 
@@ -38,6 +38,7 @@ class ManifestStream:
         path: the file or folder.
         root: what the audio paths are relative to.
         extra_keys: columns that are no fields of `Example`.
+        other_ids: how many rows have an id and are part of a clip with another one.
 
     Raises:
         ManifestError: if it is missing or broken, or holds no clips; `.line` is that of the first problem.
@@ -51,6 +52,7 @@ class ManifestStream:
         self.root = Path(audio_root) if audio_root is not None else folder
         self._config = columns or ColumnConfig()
         self.extra_keys: set[str] = set()
+        self.other_ids = 0
         self._state = _state(self.path)
         self._several: Counter[int] = Counter()
         self._contested = False
@@ -96,21 +98,26 @@ class ManifestStream:
 
     def _survey(self) -> int:
         """Number of clips, after a pass that looks for problems."""
-        keys, ids, parser = array("q"), array("q"), self._parser()
+        keys, ids, given, parser = array("q"), array("q"), array("b"), self._parser()
         for row in self._rows(parser):
             if (parsed := parser.parse(row)) is not None:
                 key, example = parsed
                 keys.append(hash(key))
                 ids.append(hash(own_id(key, example)))
+                given.append(bool(example.id))
                 self.extra_keys.update(example.extra)
         parser.check_columns()
         parser.problems.raise_if_any()
         if not keys:
             raise ManifestError(self.path, "holds no clips")
-        hashes, first, counts = np.unique(np.frombuffer(keys, np.int64), return_index=True, return_counts=True)
+        hashes, first, clips, counts = np.unique(
+            np.frombuffer(keys, np.int64), return_index=True, return_inverse=True, return_counts=True
+        )
         several = counts > 1
         self._several = Counter(dict(zip(hashes[several].tolist(), counts[several].tolist(), strict=True)))
-        owned: npt.NDArray[np.int64] = np.frombuffer(ids, np.int64)[first]
+        every: npt.NDArray[np.int64] = np.frombuffer(ids, np.int64)
+        owned = every[first]
+        self.other_ids = int(np.count_nonzero(np.frombuffer(given, np.int8) & (every != owned[clips])))
         self._contested = len(np.unique(owned)) < len(owned)
         return len(hashes)
 

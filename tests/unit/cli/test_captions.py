@@ -111,6 +111,15 @@ def test_errors_say_what_to_do(
     assert message in said
 
 
+def test_rows_that_become_a_clip_of_another_id_are_told(captions: Run, tmp_path: Path) -> None:
+    rows = [{"audio": "a.wav", "id": name, "caption": f"sound {name}"} for name in "xyx"]
+    path = tmp_path / "in.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    for command in (["make", "template", path, "--out", tmp_path / "out.jsonl"], ["show", path]):
+        code, words, _ = captions(*command)
+        assert (code, "note: 1 rows whose id is not that of the first row" in words) == (0, True)
+
+
 def test_filters_that_leave_no_clip_are_an_error(captions: Run, manifest: Path, tmp_path: Path) -> None:
     chat = ["--set", "model=m", "--set", f"store={tmp_path / 'replies.sqlite'}"]
     for command in (

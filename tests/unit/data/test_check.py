@@ -25,6 +25,12 @@ def found(report: DataReport) -> dict[str, Finding]:
     return {finding.kind: finding for finding in report.findings}
 
 
+def test_rows_that_are_part_of_a_clip_with_another_id_are_noted(clips: Callable[[int], list[Example]]) -> None:
+    report = check_manifest(replace(manifest(clips(2)[1]), other_ids=("second", "third")))
+    finding = found(report)["other-ids"]
+    assert (finding.severity, finding.count, finding.clips) == ("note", 2, ("second", "third"))
+
+
 def test_clean_data_has_no_findings_and_exits_with_0(clips: Callable[[int], list[Example]]) -> None:
     examples = [example for example in clips(9) if int(example.id[0]) % 3]  # those of 0.2 and 0.4 s
     report = check_manifest(manifest(*examples))

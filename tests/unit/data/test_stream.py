@@ -97,6 +97,19 @@ def test_filters_that_leave_nothing_are_the_same_error_as_of_a_whole_manifest(tm
     assert [clip.id for clip in filter(stream.wanted({"split": "test"}), stream)] == ["b.wav"]
 
 
+@pytest.mark.parametrize("names", [["x", "y", "", "x"], ["", "x", "", "a.wav"], ["x"] * 4, [""] * 4])
+def test_rows_of_one_clip_with_other_ids_are_counted(names: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "clips.jsonl"
+    rows: list[dict[str, Any]] = [{"audio": "a.wav"} | ({"id": name} if name else {}) for name in names]
+    rows += [{"audio": "a.wav", "start_s": 1.0, "id": "other"}, {"audio": "b.wav", "id": "b"}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    whole, stream = read_manifest(path, check_files=False), ManifestStream(path)
+    clip = names[0] or "a.wav"
+    assert whole.other_ids == tuple(name for name in names if name and name != clip)
+    assert stream.other_ids == len(whole.other_ids)
+    assert [example.id for example in stream] == [example.id for example in whole] == [clip, "other", "b"]
+
+
 def test_memory_grows_by_bytes_and_not_by_clips(tmp_path: Path) -> None:
     rows = [{"audio": f"{number:05}.wav", "caption": "x" * 4000} for number in range(6000)]
     stream = ManifestStream(written(tmp_path / "m.jsonl", rows))
