@@ -66,7 +66,10 @@ def check_columns(config: ColumnConfig, present: Collection[str], problems: Prob
     for field, names in _explicit(config).items():
         for name in names:
             if name not in present:
-                problems.add(None, f"columns.{field} is {name!r}, which no row has{did_you_mean(name, present)}")
+                problems.add(
+                    None,
+                    f"columns.{field} (--column {field}=…) is {name!r}, which no row has{did_you_mean(name, present)}",
+                )
 
 
 def resolve_columns(config: ColumnConfig, present: Iterable[str]) -> dict[str, tuple[str, ...]]:

@@ -11,6 +11,7 @@ published tables, `rows(raw, config)`, a clip at a time.
 
 from __future__ import annotations
 
+import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -164,7 +165,7 @@ class PublishedCorpus(ABC):
         config, told = self._config(options), progress or (lambda *_: None)
         files = tuple(self.files(config))
         if not files:
-            raise DataError(f"corpus {self.info.name} cannot be downloaded. {self._how()}")
+            raise DataError(f"corpus {self.info.name} cannot be downloaded. {self._how(raw)}")
         fetch_files(files, raw, progress=told)
         if listed := tuple(self.listed_files(raw, config)):
             fetch_files(listed, raw, progress=told)
@@ -198,11 +199,11 @@ class PublishedCorpus(ABC):
             raise DataError(
                 f"corpus {self.info.name}: {prepared.missing:,} of its clips have no sound in {raw}, as "
                 f"{', '.join(prepared.missing_examples)}; put them there, or go without them: --set missing=skip. "
-                f"{self._how()}"
+                f"{self._how(raw)}"
             )
         if not prepared.clips:
             listed = f"{prepared.missing:,} clips are listed, and none has its" if prepared.missing else "there is no"
-            raise DataError(f"corpus {self.info.name}: {listed} sound in {raw}. {self._how()}")
+            raise DataError(f"corpus {self.info.name}: {listed} sound in {raw}. {self._how(raw)}")
 
     def _config(self, options: Mapping[str, Any]) -> CorpusConfig:
         return self.config.read(options, origin=f"corpus {self.info.name}")
@@ -210,19 +211,27 @@ class PublishedCorpus(ABC):
     def _look(self, raw: Path, config: CorpusConfig) -> None:
         """Raise if there is nothing to prepare."""
         if not raw.exists():
-            raise DataError(f"corpus {self.info.name}: {raw} does not exist. {self._how()}")
+            raise DataError(f"corpus {self.info.name}: {raw} does not exist. {self._how(raw)}")
         absent = [name for name in self.needs(config) if next(raw.glob(name), None) is None] if raw.is_dir() else []
         if absent:
             lacks = "is empty" if absent == ["*"] else f"lacks {', '.join(absent[:_NAMED])}"
-            raise DataError(f"corpus {self.info.name}: {raw} {lacks}. {self._how()}")
+            raise DataError(f"corpus {self.info.name}: {raw} {lacks}. {self._how(raw)}")
 
-    def _how(self) -> str:
-        """What a user can do to have its files."""
+    def _how(self, raw: Path) -> str:
+        """What a user can do to have its files in `raw`."""
         what = "its tables" if self.info.access == "by-hand" else "it"
         can = self.info.files or self.info.access == "hub"
-        steps = [f"Get {what} with: openclap data get {self.info.name}."] if can else []
+        steps = [f"Get {what} with: openclap data get {self.info.name}{_place(self.info.name, raw)}."] if can else []
         see = f"See {self.info.url}" if self.info.url else ""
         return " ".join(filter(None, [*steps, self.info.instructions, see]))
+
+
+def _place(name: str, raw: Path) -> str:
+    """The options with which `openclap data get` fills this folder."""
+    if raw == Path("corpora") / name / "raw":
+        return ""
+    option, place = ("--out", raw.parent) if raw.name == "raw" else ("--raw", raw)
+    return f" {option} {shlex.quote(str(place))}"
 
 
 corpora: Registry[Corpus] = Registry("corpus", "openclap.data.corpora")

@@ -150,7 +150,10 @@ def _read_jsonl(path: Path, problems: Problems) -> Iterator[Row]:
             if not text.strip():
                 continue
             try:
-                values = json.loads(text)
+                values = json.loads(text.rstrip())
+            except json.JSONDecodeError as error:  # which counts lines anew in each
+                problems.add(line, f"is not JSON ({error.msg}, at character {error.pos + 1})")
+                continue
             except (ValueError, RecursionError) as error:
                 problems.add(line, f"is not JSON ({error})")
                 continue

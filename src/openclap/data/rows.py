@@ -49,7 +49,7 @@ class RowParser:
             columns = {field: names for field, names in columns.items() if field != "audio"}
         elif "audio" not in columns:
             reason = f"has no audio column (as {', '.join(SYNONYMS['audio'][:5])}), only {', '.join(names)}"
-            self.problems.add(row.line, f"{reason}: say which it is with columns.audio")
+            self.problems.add(row.line, f"{reason}: say which it is (columns.audio, --column audio=NAME)")
             return None
         values = read_values(row.values, columns, line=row.line, cells=row.cells, problems=self.problems)
         name = values.pop("audio", row.audio)

@@ -103,6 +103,18 @@ class TestPublishedCorpus:
         with pytest.raises(ConfigError, match="is of the corpus tiny"):
             corpora.get("folder").prepare(tmp_path / "out", raw=tmp_path / "raw")
 
+    def test_what_is_missing_is_asked_for_where_it_was_looked_for(self, tiny: Tiny, tmp_path: Path) -> None:
+        own = Path("corpora/tiny")
+        for out, raw, place in (
+            (own, None, "tiny."),
+            (tmp_path / "mine", None, f"tiny --out {tmp_path / 'mine'}."),
+            (own, tmp_path / "disk", f"tiny --raw {tmp_path / 'disk'}."),
+            (own, tmp_path / "a disk/raw", f"tiny --out '{tmp_path / 'a disk'}'."),
+        ):
+            with pytest.raises(DataError) as caught:
+                tiny.prepare(out, raw=raw)
+            assert f"Get it with: openclap data get {place}" in str(caught.value) + "."
+
     def test_what_cannot_be_downloaded_says_what_to_do(self, tmp_path: Path) -> None:
         with pytest.raises(DataError, match="LAION publishes tables of links"):
             corpora.get("laion-630k").fetch(tmp_path)
