@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
 import re
 import threading
 import urllib.error
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 
 from openclap.errors import DataError
 
+_LOG = logging.getLogger(__name__)
 _CHUNK_BYTES = 1 << 20
 _LATER = frozenset({408, 425, 429, 500, 502, 503, 504})  # answers that may be another one in a while
 
@@ -90,7 +92,10 @@ def transfer(
                     f"; {attempt.have:,} bytes are kept: ask again, and it goes on behind them" if attempt.have else ""
                 )
                 raise DataError(f"{url}: {error}, {failures} times in a row{have}") from error
-            stop.wait(patience.wait(failures, error.wait_s))
+            wait_s = patience.wait(failures, error.wait_s)
+            again = f"trying again in {wait_s:.0f} s ({failures + 1} of {patience.tries} tries)"
+            _LOG.warning("%s: %s: %s", url, error, again)
+            stop.wait(wait_s)
         else:
             return
         if stop.is_set():

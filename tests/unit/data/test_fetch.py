@@ -199,6 +199,19 @@ def test_a_busy_server_is_asked_again(fault: str, server: Server, tmp_path: Path
     assert len(server.asked) == 3
 
 
+def test_waiting_for_a_server_is_told_and_how_long(
+    server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.faults = ["503", "503", "503"]
+    with pytest.raises(DataError, match="3 times in a row"):
+        bring(server, tmp_path)
+    assert [message.partition(": the server ")[2] for message in caplog.messages] == [
+        "answers 503 (Service Unavailable): trying again in 0 s (2 of 3 tries)",
+        "answers 503 (Service Unavailable): trying again in 0 s (3 of 3 tries)",
+    ]
+    assert caplog.messages[0].startswith(server.url())
+
+
 @pytest.mark.parametrize("fault", ["401", "403", "404", "410"])
 def test_a_refusal_is_final_and_names_the_address(fault: str, server: Server, tmp_path: Path) -> None:
     server.faults = [fault]
