@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import Field
 
 from openclap.captions.draws import drawing
+from openclap.captions.weights import device_for, folder_digest
 from openclap.config import Config
 from openclap.errors import CaptionError, first_line, some
 from openclap.optional import require
@@ -69,12 +70,7 @@ class Seq2Seq:
     @cached_property
     def digest(self) -> str:
         """Twelve hex digits that stand for the model's files."""
-        total = hashlib.sha256()
-        for path in sorted(self._folder.iterdir()):
-            if path.suffix in {".json", ".safetensors", ".bin", ".model", ".txt"}:
-                with path.open("rb") as file:
-                    total.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
-        return total.hexdigest()[:12]
+        return folder_digest(self._folder)
 
     def write(self, texts: Sequence[str], draws: Sequence[str]) -> list[str]:
         """What the model makes of each text, in order; may be called by several threads.
@@ -172,10 +168,7 @@ class Seq2Seq:
         if missing := sorted(report["missing_keys"]):
             raise CaptionError(f"model {self._name!r} lacks weights that its config calls for: {some(missing)}")
         _check_tokenizer(tokenizer, model, self._name)
-        device = self._device
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        return tokenizer, model.to(device).eval()
+        return tokenizer, model.to(device_for(self._device)).eval()
 
 
 def _check_tokenizer(tokenizer: Any, model: Any, name: str) -> None:

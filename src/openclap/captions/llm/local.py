@@ -6,12 +6,10 @@ global decides a reply.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from openclap.captions.draws import drawing
@@ -19,6 +17,7 @@ from openclap.captions.llm.config import WritingConfig
 from openclap.captions.llm.replies import is_final
 from openclap.captions.llm.request import Request
 from openclap.captions.llm.store import Reply, ReplyStore
+from openclap.captions.weights import device_for
 from openclap.errors import CaptionError, first_line, some
 
 _MOST_NEW_TOKENS = 2048  # where max_tokens is left open: a model without an end would write for ever
@@ -96,15 +95,11 @@ class LocalModel:
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
-        import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         from openclap.models.text.backbone import quiet_transformers
 
         config = self._config.local
-        device = config.device
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
         name = self._config.model
         try:
             with quiet_transformers():
@@ -123,19 +118,7 @@ class LocalModel:
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
         model.generation_config.update(temperature=None, top_p=None, top_k=None)  # sampling is ours
-        return tokenizer, model.to(device).eval()
-
-
-def folder_state(folder: Path) -> str:
-    """Digest of the names, sizes and times of a folder's files; "" where there is no such folder.
-
-    A model that was trained further in its place is another model, though its name is the same.
-    """
-    if not folder.is_dir():
-        return ""
-    stats = [(path.name, path.stat()) for path in sorted(folder.iterdir()) if path.is_file()]
-    text = repr([(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats])
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:12]
+        return tokenizer, model.to(device_for(config.device)).eval()
 
 
 def _end_ids(tokenizer: Any, model: Any) -> set[int]:

@@ -14,12 +14,13 @@ from openclap.captions.llm.config import WritingConfig
 from openclap.captions.llm.evidence import Event, Evidence
 from openclap.captions.llm.gates import Gates
 from openclap.captions.llm.language import language_name
-from openclap.captions.llm.local import LocalModel, folder_state
+from openclap.captions.llm.local import LocalModel
 from openclap.captions.llm.prompts import load_prompt
 from openclap.captions.llm.replies import is_final, read_captions
 from openclap.captions.llm.request import Request
 from openclap.captions.llm.store import Reply, ReplyStore
 from openclap.captions.stage import Estimate, Made, Rejected
+from openclap.captions.weights import folder_digest
 from openclap.data.example import Example, MadeCaption
 from openclap.errors import ConfigError
 from openclap.text.titles import clean_title
@@ -240,7 +241,7 @@ class WritingStage:
         if not self._is_local:
             return ()
         local = self.config.local
-        return (folder_state(Path(self.config.model)), local.dtype, str(local.thinking))
+        return (folder_digest(Path(self.config.model)), local.dtype, str(local.thinking))
 
     def _has_reply(self, key: str) -> bool:
         reply = self.store.get(key)
