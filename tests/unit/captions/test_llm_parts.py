@@ -112,6 +112,12 @@ def test_evidence_that_is_wrong_names_the_clip(value):
         Evidence().of(example(events=value))
 
 
+def test_a_broken_line_of_evidence_is_named_once(tmp_path):
+    (tmp_path / "events.jsonl").write_text('{"id": "a", "events": []}\n{"id": "b",\n')
+    with pytest.raises(ManifestError, match=r"events\.jsonl:2: is no object .* \(JSONDecodeError: [^:]*\)$"):
+        Evidence(str(tmp_path / "events.jsonl"))
+
+
 def test_evidence_in_a_file_of_its_own_goes_by_id(tmp_path):
     path = tmp_path / "events.jsonl"
     rows = [{"id": key, "events": [{"label": key.upper(), "score": 1}]} for key in "xay"]

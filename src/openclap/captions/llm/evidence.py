@@ -130,7 +130,8 @@ def _offsets(path: Path) -> dict[str, int]:
                     try:
                         found[json.loads(line)["id"]] = offset
                     except (ValueError, KeyError, TypeError) as error:
-                        reason = f'is no object with an "id" and "events" ({type(error).__name__}: {error})'
+                        why = getattr(error, "msg", error)  # JSON's own words without its line, which is of this row
+                        reason = f'is no object with an "id" and "events" ({type(error).__name__}: {why})'
                         raise ManifestError(path, reason, number) from error
                 offset += len(line)
     except OSError as error:
