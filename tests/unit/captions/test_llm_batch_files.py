@@ -19,13 +19,17 @@ COST = CostConfig(per_million_in=1, per_million_out=4)
 READABLE = json.dumps({"captions": ["A dog barks."]})
 
 
-def results(path: Path, texts: dict[int, str]) -> Path:
-    """A file as a server returns it."""
+def results(path: Path, texts: dict[int, str], batch: str = "batch_req") -> Path:
+    """A file as a server returns it, which gives each reply an id of its own."""
 
     def row(number: int, text: str) -> dict[str, Any]:
         usage = {"prompt_tokens": 100, "completion_tokens": 10}
         body = {"choices": [{"message": {"content": text}, "finish_reason": "stop"}], "usage": usage}
-        return {"custom_id": REQUESTS[number].key, "response": {"status_code": 200, "body": body}}
+        return {
+            "id": f"{batch}_{number}",
+            "custom_id": REQUESTS[number].key,
+            "response": {"status_code": 200, "body": body},
+        }
 
     path.write_text("".join(json.dumps(row(*item)) + "\n" for item in texts.items()), encoding="utf-8")
     return path
@@ -45,11 +49,12 @@ def test_what_a_longer_run_left_is_not_sent_with_what_a_shorter_one_writes(tmp_p
     assert sorted(path.name for path in tmp_path.glob("x*.jsonl")) == sorted(others)
 
 
-def test_a_further_file_does_not_take_the_place_of_something_else(tmp_path: Path) -> None:
-    (tmp_path / "x-2.jsonl").write_text('{"audio": "a.wav"}\n')
-    with pytest.raises(CaptionError, match=r"x-2\.jsonl belongs to the batch .*x\.jsonl, but holds no requests"):
+@pytest.mark.parametrize("name", ["x.jsonl", "x-2.jsonl"])
+def test_no_file_of_a_batch_takes_the_place_of_something_else(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text('{"audio": "a.wav"}\n')
+    with pytest.raises(CaptionError, match=rf"{name} belongs to the batch .*x\.jsonl, but holds no requests"):
         write_batch(REQUESTS, tmp_path / "x.jsonl", most_requests=2)
-    assert (tmp_path / "x-2.jsonl").read_text() == '{"audio": "a.wav"}\n'
+    assert (tmp_path / name).read_text() == '{"audio": "a.wav"}\n'
 
 
 def test_replies_that_cannot_be_read_are_paid_once_each_however_often_their_files_are_read(tmp_path: Path) -> None:
@@ -68,6 +73,19 @@ def test_replies_that_cannot_be_read_are_paid_once_each_however_often_their_file
     reply = store.get(REQUESTS[0].key)
     assert reply is not None
     assert (reply.text, reply.asked) == (READABLE, 3)
+
+
+def test_a_model_that_says_the_same_again_was_asked_and_paid_again(tmp_path: Path) -> None:
+    store = ReplyStore(tmp_path / "replies.sqlite")
+    first, second = (results(tmp_path / f"{batch}.jsonl", {0: "what?"}, batch) for batch in ("first", "second"))
+    assert read_batch([first], store, model="m", cost=COST).kept == 1
+    paid = store.spent().cost
+    for _ in range(2):
+        read_batch([first, second], store, model="m", cost=COST)
+        assert store.spent().cost == pytest.approx(2 * paid)
+        reply = store.get(REQUESTS[0].key)
+        assert reply is not None
+        assert reply.asked == 2  # or it would be asked without end
 
 
 def test_a_file_that_holds_no_results_is_an_error_wherever_it_stands(tmp_path: Path) -> None:

@@ -59,8 +59,9 @@ def write_batch(
         Each file (x.jsonl, x-2.jsonl, …) with the number of its requests; none where there was nothing to ask.
 
     Raises:
-        CaptionError: if something else than a batch lies where a further file belongs.
+        CaptionError: if something else than a batch lies where a file of it belongs.
     """
+    _refuse_other(path, path)
     written: list[tuple[Path, int]] = []
     seen: set[bytes] = set()
     lines: list[bytes] = []
@@ -68,10 +69,7 @@ def write_batch(
 
     def finish() -> None:
         file = _numbered(path, len(written) + 1)
-        if written and file.exists() and not _is_batch(file):
-            raise CaptionError(
-                f"{file} belongs to the batch {path}, but holds no requests: give the batch another name"
-            )
+        _refuse_other(file, path)
         with file_written_whole(file) as fresh, fresh.open("wb") as stream:
             stream.writelines(lines)
         written.append((file, len(lines)))
@@ -133,6 +131,11 @@ def _numbered(path: Path, number: int) -> Path:
     return path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
 
 
+def _refuse_other(file: Path, batch: Path) -> None:
+    if file.exists() and not _is_batch(file):
+        raise CaptionError(f"{file} belongs to the batch {batch}, but holds no requests: give the batch another name")
+
+
 def _is_batch(path: Path) -> bool:
     """Whether a file is one that `write_batch` has written, going by its first line."""
     try:
@@ -174,13 +177,14 @@ def _take(line: str, store: ReplyStore, model: str, cost: CostConfig, results: B
         results.failed[str(broken)] += 1
         return
     there = store.get(key)
-    if there is not None and (there.text == reply.text or is_final(there, there.asked + 1)):
+    if there is not None and is_final(there, there.asked + 1):
         results.known += 1
         return
     reply = replace(reply, asked=there.asked + 1 if there else 1)
-    # A reply that cannot be read gives way to the next one, and is no longer there when its file is read once more.
+    # A reply that cannot be read gives way to the next one, and is no longer there when its file is read once more. The
+    # line tells it from another with the same text: servers give each an id.
     passing = not is_final(reply, reply.asked + 1)
-    once = hashlib.blake2b(reply.text.encode(), digest_size=16).digest() if passing else None
+    once = hashlib.blake2b(line.strip().encode(), digest_size=16).digest() if passing else None
     if store.add(key, model, reply, cost.of(reply.tokens_in, reply.tokens_out), once=once):
         results.kept += 1
     else:
