@@ -51,13 +51,13 @@ def events(
     from openclap.captions.llm.hearing import add_events
     from openclap.cli.options import column_config
     from openclap.cli.output import Output
-    from openclap.cli.targets import jsonl_target, own_target
+    from openclap.cli.targets import jsonl_target, work_target
     from openclap.data.stream import ManifestStream
     from openclap.errors import AudioError
 
     output = Output(as_json)
     jsonl_target(out)
-    own_target(out, work=".events", manifest=manifest)
+    work_target(out, work=".events", manifest=manifest)
     _free_column(into)
     wanted = _labels(labels)
     clips = ManifestStream(manifest, columns=column_config(column))

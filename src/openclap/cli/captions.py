@@ -61,12 +61,12 @@ def make(
     from openclap.captions.stage import stages
     from openclap.cli.options import column_config, conditions, option_tree, plain_settings
     from openclap.cli.output import Output
-    from openclap.cli.targets import jsonl_target, own_target
+    from openclap.cli.targets import jsonl_target, work_target
     from openclap.data.stream import ManifestStream
 
     out = Output(as_json)
     jsonl_target(to)
-    own_target(to, work=".captions", manifest=manifest)
+    work_target(to, work=".captions", manifest=manifest)
     built = stages.get(stage)(**option_tree(plain_settings(settings)))
     with out.console.status("reading the manifest"):
         clips = ManifestStream(manifest, columns=column_config(column))

@@ -7,6 +7,7 @@ import json
 import math
 import re
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,6 +120,23 @@ class Output:
             TimeRemainingColumn(),
             console=Console(stderr=True),
         )
+
+
+class Passes:
+    """A bar of `Output.progress` that begins anew with each pass over the clips."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar, self._task = bar, bar.add_task("reading", total=None)
+        self._doing, self._next_s = "", 0.0
+
+    def show(self, doing: str, done: int, total: int) -> None:
+        """Show how far it is; ten times a second, since ids pass by the hundred thousand."""
+        if doing != self._doing:
+            self._doing = doing
+            self._bar.reset(self._task, description=doing, total=total)
+        if done == total or time.monotonic() >= self._next_s:
+            self._next_s = time.monotonic() + 0.1
+            self._bar.update(self._task, completed=done, total=total)
 
 
 def to_json(values: Any, *, ascii_only: bool = False) -> str:

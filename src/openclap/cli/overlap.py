@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,12 +12,9 @@ import typer
 from openclap.cli.options import Columns, Json, Where
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from openclap.cli.output import Output
     from openclap.data.overlap.by_vectors import SoundVectors
     from openclap.data.overlap.ledger import Ledger
-    from openclap.data.overlap.lists import IdList
     from openclap.data.overlap.report import OverlapReport
     from openclap.data.overlap.search import ClipSet, OverlapConfig
 
@@ -97,11 +93,12 @@ def overlap(
     import tempfile
 
     from openclap.cli.options import column_config, conditions
-    from openclap.cli.output import Output
-    from openclap.data.overlap.find import find_overlap
+    from openclap.cli.output import Output, Passes
+    from openclap.data.overlap.find import check_ways, cleaned_places, find_overlap
     from openclap.data.overlap.ledger import Ledger
+    from openclap.data.overlap.lists import IdList
     from openclap.data.overlap.report import write_report
-    from openclap.data.overlap.search import ClipSet
+    from openclap.data.overlap.search import ClipSet, check_sets
     from openclap.data.overlap.store import FingerprintStore
     from openclap.errors import DataError
 
@@ -111,14 +108,17 @@ def overlap(
             "is for clips that stand in an evaluation set: give --against or --ids", param_hint="--out"
         )
     config = _config(by, names, whole_videos, threshold, cosine, threads)
-    _needs_vectors(config, vectors)
-    columns, lists = column_config(column), _lists(ids or [])
+    both_sides = (_vectors(vectors), _vectors(vectors)) if vectors else None
+    columns, lists = column_config(column), IdList.named(ids or [])
+    check_ways(config, has_lists=bool(lists), has_vectors=bool(vectors))
     sets = [ClipSet.open(path, columns=columns, where=conditions(where)) for path in train]
     others = [ClipSet.open(path, columns=columns, where=conditions(against_where)) for path in against or []]
     for one in (*sets, *others):
         output.other_ids(one.stream)
-    _refuse_same(sets, others)
-    _look_at_places(sets, [*others, *lists.values()], out, report, cache)
+    check_sets(sets, others)
+    places = cleaned_places(sets, out) if out else []
+    read = [one.stream.path for one in (*sets, *others)] + [one.path for one in lists.values()]
+    _look_at(places, read, {"--report": report, "--cache": cache})
     with ExitStack() as stack:
         kept = cache or Path(f"{out}.fingerprints" if out else "overlap.fingerprints")
         if config.by == ("ids",):
@@ -133,10 +133,10 @@ def overlap(
                 store=store,
                 config=config,
                 lists=lists,
-                vectors=(_vectors(vectors), _vectors(vectors)) if vectors else None,
-                progress=_Shown(bar).show,
+                vectors=both_sides,
+                progress=Passes(bar).show,
             )
-        written = _write(sets, found, ledger, out) if out else {}
+        written = _write(sets, places, found, ledger) if places else {}
         if report:
             write_report(found, ledger, report)
         _say(found, written, output)
@@ -160,125 +160,38 @@ def _config(
     return OverlapConfig.read(values | {name: v for name, v in given.items() if v is not None}, origin="data overlap")
 
 
-def _lists(texts: list[str]) -> dict[str, IdList]:
-    from openclap.data.overlap.lists import IdList
-    from openclap.errors import ConfigError
-
-    found: dict[str, IdList] = {}
-    for text in texts:
-        listed = IdList.parse(text)
-        name = listed.path.stem
-        if name in found:
-            raise ConfigError(f"{found[name].path} and {listed.path} are both called {name!r}: rename one of them")
-        found[name] = listed
-    return found
-
-
-def _refuse_same(sets: list[ClipSet], others: list[ClipSet]) -> None:
-    from openclap.errors import ConfigError
-
-    for one in sets:
-        for other in others:
-            if one.stream.path.resolve() == other.stream.path.resolve() and one.where == other.where:
-                raise ConfigError(
-                    f"{one.stream.path} is both training and evaluation data: tell its clips apart, as with "
-                    "--where split=train --against-where split=test"
-                )
-
-
-def _needs_vectors(config: OverlapConfig, vectors: list[Path] | None) -> None:
-    """What is compared by vectors needs them, and a cosine: that is found before all clips are gone through."""
-    from openclap.errors import ConfigError, DataError
-
-    if "vectors" not in config.by:
-        if vectors:
-            raise ConfigError("--vectors is given, and not looked at: give --by vectors, too")
-        return
-    if not vectors:
-        raise ConfigError("--by vectors needs vectors of both sides: give --vectors, files that `openclap embed` wrote")
-    if config.cosine is None:
-        raise ConfigError("--by vectors needs --cosine, from which two sounds are one: each model has its own")
-    for path in vectors:
-        if not path.is_file():
-            raise DataError(f"{path}: there is no such file of vectors, which `openclap embed` writes")
-
-
-def _look_at_places(
-    sets: list[ClipSet], others: list[ClipSet | IdList], out: Path | None, report: Path | None, cache: Path | None
-) -> None:
-    """Refuse places that cannot be written, or hold what is read."""
-    from openclap.cli.targets import folder_target, jsonl_target, noted_target
-    from openclap.data.overlap.search import ClipSet
-
-    if out is not None:
-        if len(sets) > 1:
-            folder_target(out)
-        read = [one.stream.path if isinstance(one, ClipSet) else one.path for one in [*sets, *others]]
-        for one in sets:
-            jsonl_target(_cleaned(sets, one, out), read=read)
-            noted_target(_cleaned(sets, one, out), by=_SELF)
-    for option, place in (("--report", report), ("--cache", cache)):
-        if place is not None:
-            folder_target(place, option=option)
-
-
-def _cleaned(sets: list[ClipSet], one: ClipSet, out: Path) -> Path:
-    """Where the clips of a manifest are written that stand in no evaluation set."""
-    return out if len(sets) == 1 else out / f"{one.name}.jsonl"
-
-
 def _vectors(paths: list[Path]) -> Iterator[SoundVectors]:
-    """The rows of all files, block by block.
-
-    Raises:
-        DataError: if a file holds vectors of texts.
-        IdentityError: if the files are of different models.
-    """
+    """The rows of all files, block by block."""
     from openclap.data.overlap.by_vectors import SoundVectors
-    from openclap.errors import DataError
-    from openclap.inference.vectors import iterate_vectors
+    from openclap.inference.vectors import iterate_sounds
 
-    first = None
-    for path in paths:
-        for block in iterate_vectors(path):
-            first = first or block
-            block.check(first.identity, str(paths[0]))
-            if len(block.vectors) and "path" not in block.columns:
-                raise DataError(f"{path}: holds vectors of texts; overlap is looked for between sounds")
-            if len(block.vectors):
-                columns = block.columns
-                yield SoundVectors(
-                    block.vectors, columns["path"].tolist(), columns["start_s"].tolist(), columns["end_s"].tolist()
-                )
+    return (
+        SoundVectors(block.vectors, *(block.columns[name].tolist() for name in ("path", "start_s", "end_s")))
+        for block in iterate_sounds(paths)
+    )
 
 
-class _Shown:
-    """A progress bar that begins anew with each pass over the clips."""
+def _look_at(places: list[Path], read: list[Path], folders: dict[str, Path | None]) -> None:
+    """Refuse places that cannot be written, or hold what is read or is somebody else's."""
+    from openclap.cli.targets import folder_target, jsonl_target, noted_target
 
-    def __init__(self, bar: Progress) -> None:
-        self._bar, self._task = bar, bar.add_task("reading", total=None)
-        self._doing, self._next_s = "", 0.0
-
-    def show(self, doing: str, done: int, total: int) -> None:
-        """Show how far it is; ten times a second, since ids pass by the hundred thousand."""
-        if doing != self._doing:
-            self._doing = doing
-            self._bar.reset(self._task, description=doing, total=total)
-        if done == total or time.monotonic() >= self._next_s:
-            self._next_s = time.monotonic() + 0.1
-            self._bar.update(self._task, completed=done, total=total)
+    for place in places:
+        jsonl_target(place, read=read)
+        noted_target(place, by=_SELF)
+    for option, folder in folders.items():
+        if folder is not None:
+            folder_target(folder, option=option)
 
 
-def _write(sets: list[ClipSet], found: OverlapReport, ledger: Ledger, out: Path) -> dict[str, int]:
+def _write(sets: list[ClipSet], places: list[Path], found: OverlapReport, ledger: Ledger) -> dict[str, int]:
     """Clips written, by manifest."""
     from openclap.cli.targets import note_target
     from openclap.data.overlap.find import write_cleaned
 
     written, first = {}, 0
-    for one, counted in zip(sets, found.train, strict=True):
-        path = _cleaned(sets, one, out)
-        note_target(path, by=_SELF)
-        written[str(path)] = write_cleaned(one, path, ledger, first)
+    for one, place, counted in zip(sets, places, found.train, strict=True):
+        note_target(place, by=_SELF)
+        written[str(place)] = write_cleaned(one, place, ledger, first)
         first += counted.clips
     return written
 

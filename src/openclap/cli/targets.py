@@ -28,7 +28,7 @@ def jsonl_target(path: Path, *, of: str = "a manifest", read: Iterable[Path] = (
         raise ConfigError(f"{path} is a folder: --out takes the file to write, as {path / 'out.jsonl'}")
     folder_target(path.parent)
     for given in read:
-        if given.resolve() == path.resolve():
+        if path.exists() and given.exists() and given.samefile(path):  # also where case, or a link, is all that differs
             raise ConfigError(f"--out {path} is read by this very command, and would be lost: give another name")
 
 
@@ -45,26 +45,27 @@ def folder_target(path: Path, *, option: str = "--out") -> None:
             raise ConfigError(f"{option} {path}: {place} is a file, and not a folder: give another name")
 
 
-def own_target(path: Path, *, work: str, manifest: Path) -> None:
-    """Make sure that a file which is there was written by the same command, or is the manifest that it goes over.
+def work_target(path: Path, *, work: str, manifest: Path) -> None:
+    """Make sure that a command which keeps its work in a folder beside its file may write this one.
 
     Args:
         path: the file to write.
-        work: ending of the folder beside it in which the command keeps what it has done.
-        manifest: what is read; a stage may go over it in its place, since every text stays.
+        work: ending of the folder.
+        manifest: what is read, as it was given; a stage may go over it in its place, since every text stays.
 
     Raises:
-        ConfigError: if the file is somebody else's.
+        ConfigError: if the file is somebody else's, or the folder is a file.
     """
+    from openclap.data.manifest import find_manifest
+
     folder = path.with_name(path.name + work)
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"{folder} is a file, where a folder for unfinished work belongs: give another --out")
-    if path.exists() and not folder.is_dir() and path.resolve() != manifest.resolve():
-        raise ConfigError(f"{path} is there, and was not written by this command: delete it, or give another --out")
+    folder_target(folder)
+    if not (path.exists() and path.samefile(find_manifest(manifest))):
+        _refuse_others(path, folder)
 
 
 def noted_target(path: Path, *, by: str) -> None:
-    """Make sure that a file which is there was written by the same command, as `note_target` has noted.
+    """Make sure that a command which notes what it has written, by `note_target`, may write this file.
 
     Args:
         path: the file to write.
@@ -73,8 +74,7 @@ def noted_target(path: Path, *, by: str) -> None:
     Raises:
         ConfigError: if the file is somebody else's.
     """
-    if path.exists() and not _note(path, by).is_file():
-        raise ConfigError(f"{path} is there, and was not written by {by}: delete it, or give another --out")
+    _refuse_others(path, _note(path, by))
 
 
 def note_target(path: Path, *, by: str) -> None:
@@ -85,3 +85,11 @@ def note_target(path: Path, *, by: str) -> None:
 
 def _note(path: Path, by: str) -> Path:
     return path.with_name(f"{path.name}.{by.rpartition(' ')[2]}.json")
+
+
+def _refuse_others(path: Path, sign: Path) -> None:
+    if path.exists() and not sign.exists():
+        raise ConfigError(
+            f"{path} is there, and was not written by this command (no {sign.name} lies beside it): delete it, or give "
+            "another --out"
+        )

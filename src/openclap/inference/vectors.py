@@ -88,6 +88,31 @@ def iterate_vectors(path: str | Path, rows: int = 65_536) -> Iterator[Vectors]:
             yield _vectors(arrow.Table.from_batches([batch]), identity)
 
 
+def iterate_sounds(paths: Sequence[Path]) -> Iterator[Vectors]:
+    """What is in several files, in blocks of `iterate_vectors`; that a file is missing is known before the first.
+
+    Raises:
+        DataError: if a file is missing, or holds vectors of texts.
+        IdentityError: if the files are of different models.
+    """
+    for path in paths:
+        if not path.is_file():
+            raise DataError(f"{path}: there is no such file of vectors, which `openclap embed` writes")
+    return _sounds(paths)
+
+
+def _sounds(paths: Sequence[Path]) -> Iterator[Vectors]:
+    first = None
+    for path in paths:
+        for block in iterate_vectors(path):
+            first = first or block
+            block.check(first.identity, str(paths[0]))
+            if len(block.vectors):
+                if "path" not in block.columns:
+                    raise DataError(f"{path}: holds vectors of texts, and not of sounds")
+                yield block
+
+
 class VectorFile(Protocol):
     """Takes rows as they come."""
 

@@ -159,6 +159,11 @@ def test_a_stage_may_go_over_a_manifest_in_its_place_and_over_its_own_output_aga
     for _ in range(2):
         assert captions("make", "template", manifest, "--out", out)[0] == 0
         assert captions("make", "negatives", manifest, "--out", manifest)[0] == 0
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    manifest.rename(folder / "manifest.jsonl")
+    manifest = folder / "manifest.jsonl"
+    assert captions("make", "negatives", folder, "--out", manifest)[0] == 0
     assert next(iter(read_manifest(manifest, check_files=False))).captions == ("a dog",)
 
 

@@ -41,7 +41,10 @@ def test_cleaned_data_takes_the_place_of_nothing_but_cleaned_data(
     command = ["data", "overlap", "train.jsonl", "--against", "test.jsonl", "--by", "ids", "--out", "clean.jsonl"]
     (sets / "clean.jsonl").write_text("mine\n")
     assert run(command) == 2
-    assert "clean.jsonl is there, and was not written by data overlap: delete it" in capsys.readouterr().err
+    assert (
+        "clean.jsonl is there, and was not written by this command (no clean.jsonl.overlap.json lies beside it)"
+        in capsys.readouterr().err
+    )
     assert (sets / "clean.jsonl").read_text() == "mine\n"
     (sets / "clean.jsonl").unlink()
     assert run(command) == 0
@@ -62,9 +65,11 @@ def test_cleaned_data_takes_the_place_of_nothing_but_cleaned_data(
         (["--out", "ids.txt/clean.jsonl"], "is a file, and not a folder"),
         (["--report", "ids.txt"], "--report ids.txt: ids.txt is a file"),
         (["--cache", "ids.txt"], "--cache ids.txt: ids.txt is a file"),
-        (["--by", "vectors"], "give --vectors"),
+        (["--by", "vectors", "--cosine", "0.9"], "give --vectors"),
         (["--by", "vectors", "--vectors", "ids.txt"], "--cosine"),
         (["--vectors", "ids.txt"], "--by vectors"),
+        (["--ids", "freesound=ids.txt", "--by", "content"], "add ids"),
+        (["train.jsonl"], "are both called 'train'"),
     ],
 )
 def test_what_overlap_cannot_do_is_told_before_it_looks(

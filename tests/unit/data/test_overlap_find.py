@@ -268,6 +268,8 @@ def test_filters_tell_the_splits_of_one_manifest_apart(here, called):
     )
     assert (code, result["written"]) == (0, {"c.jsonl": 1})
     assert called(path, "--against", path, "--by", "ids")[0] == 2
+    (here / "linked.jsonl").hardlink_to(path)
+    assert called(path, "--against", "linked.jsonl", "--by", "ids")[0] == 2
 
 
 def test_filters_that_leave_nothing_are_an_error(here, called):

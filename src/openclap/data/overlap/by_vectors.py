@@ -15,7 +15,7 @@ from jaxtyping import Float
 from openclap.data.overlap.ledger import Side
 from openclap.data.overlap.near import near_pairs
 from openclap.data.overlap.search import Search
-from openclap.errors import ConfigError, DataError
+from openclap.errors import DataError
 
 _Owned: TypeAlias = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
 
@@ -53,12 +53,10 @@ def find_by_vectors(
         folder: for a file of the vectors that each block is compared with.
 
     Raises:
-        ConfigError: if no cosine is set.
         DataError: if no vector is of an evaluation clip, or the vectors do not fit together.
     """
     cosine = search.config.cosine
-    if cosine is None:
-        raise ConfigError("by vectors needs the cosine from which two sounds are one, which each model has for itself")
+    assert cosine is not None  # or there were no such config
     for clip in search.numbered("train", "files"):
         search.ledger.add_sound("train", clip)
         search.ledger.add_clip("train", clip)

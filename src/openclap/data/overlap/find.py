@@ -57,10 +57,7 @@ def find_overlap(
     for name in lists:
         if name in {one.name for one in against}:
             raise ConfigError(f"an evaluation set and a list are both called {name!r}: rename the list's file")
-    if lists and "ids" not in config.by:
-        raise ConfigError(f"lists of ids are looked up by ids, but by is {', '.join(config.by)}: add ids")
-    if "vectors" in config.by and vectors is None:
-        raise ConfigError("by vectors needs vectors of both sides: give --vectors, files that `openclap embed` wrote")
+    check_ways(config, has_lists=bool(lists), has_vectors=vectors is not None)
     for clip in search.numbered("against", "evaluation sets"):
         ledger.add_clip("against", clip)
     if "ids" in config.by:
@@ -72,6 +69,25 @@ def find_overlap(
     if "vectors" in config.by and vectors is not None:
         without_vectors = find_by_vectors(search, *vectors, store.scratch)
     return _report(search, lists, plain, without_vectors)
+
+
+def check_ways(config: OverlapConfig, *, has_lists: bool, has_vectors: bool) -> None:
+    """Make sure that each way has what it needs, and that nothing is given which no way looks at.
+
+    Raises:
+        ConfigError: if not.
+    """
+    if has_lists and "ids" not in config.by:
+        raise ConfigError(f"lists of ids are looked up by ids, but by is {', '.join(config.by)}: add ids")
+    if has_vectors and "vectors" not in config.by:
+        raise ConfigError(f"--vectors is given, but by is {', '.join(config.by)}: give --by vectors, too")
+    if "vectors" in config.by and not has_vectors:
+        raise ConfigError("by vectors needs vectors of both sides: give --vectors, files that `openclap embed` wrote")
+
+
+def cleaned_places(train: Sequence[ClipSet], out: Path) -> list[Path]:
+    """Where each training set is written without its overlap: `out` itself; of several, a file each in this folder."""
+    return [out] if len(train) == 1 else [out / f"{one.name}.jsonl" for one in train]
 
 
 def write_cleaned(clips: ClipSet, path: Path, ledger: Ledger, first: int = 0) -> int:

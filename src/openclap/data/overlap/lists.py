@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +38,22 @@ class IdList:
         if match is None:
             raise ConfigError(f"--ids {text!r} is not [SPACE=]FILE[#COLUMN], as in freesound=clotho.csv#sound_id")
         return cls(Path(match["path"]), match["space"], match["column"])
+
+    @staticmethod
+    def named(texts: Iterable[str]) -> dict[str, IdList]:
+        """Several such lists, each under the name of its file.
+
+        Raises:
+            ConfigError: if two files have one name.
+        """
+        found: dict[str, IdList] = {}
+        for text in texts:
+            listed = IdList.parse(text)
+            name = listed.path.stem
+            if name in found:
+                raise ConfigError(f"{found[name].path} and {listed.path} are both called {name!r}: rename one of them")
+            found[name] = listed
+        return found
 
     def __iter__(self) -> Iterator[ClipId]:
         """The ids, one after the other.

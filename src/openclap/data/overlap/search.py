@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from openclap.config import Config
 from openclap.data.columns import ColumnConfig
@@ -50,6 +50,12 @@ class OverlapConfig(Config):
                 raise UnknownNameError("form of file names", name, NAME_FORMS)
         return names
 
+    @model_validator(mode="after")
+    def _has_cosine(self) -> OverlapConfig:
+        if "vectors" in self.by and self.cosine is None:
+            raise ValueError("by vectors needs a --cosine, from which two sounds are one: each model has its own")
+        return self
+
 
 @dataclass(frozen=True)
 class ClipSet:
@@ -87,6 +93,27 @@ class ClipSet:
         return filter(self.stream.condition(self.where), self.stream)
 
 
+def check_sets(train: Sequence[ClipSet], against: Sequence[ClipSet]) -> None:
+    """Make sure that sets can be told apart.
+
+    Raises:
+        ConfigError: if two of a side have one name, or the same clips are on both sides.
+    """
+    for side, sets in (("train", train), ("against", against)):
+        names = Counter(one.name for one in sets)
+        for name, count in names.items():
+            if count > 1:
+                paths = " and ".join(str(one.stream.path) for one in sets if one.name == name)
+                raise ConfigError(f"{paths} are both called {name!r} ({side}): rename a file or a folder")
+    for one in train:
+        for other in against:
+            if one.stream.path.samefile(other.stream.path) and one.where == other.where:
+                raise ConfigError(
+                    f"{one.stream.path} is both training and evaluation data: tell its clips apart, as with "
+                    "--where split=train --against-where split=test"
+                )
+
+
 @dataclass
 class Search:
     """Both sides of a search, and where its results go.
@@ -109,12 +136,7 @@ class Search:
     clips: Counter[tuple[Side, str]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        for side, sets in (("train", self.train), ("against", self.against)):
-            names = Counter(one.name for one in sets)
-            for name, count in names.items():
-                if count > 1:
-                    paths = " and ".join(str(one.stream.path) for one in sets if one.name == name)
-                    raise ConfigError(f"{paths} are both called {name!r} ({side}): rename a file or a folder")
+        check_sets(self.train, self.against)
 
     def numbered(self, side: Side, doing: str) -> Iterator[Numbered]:
         """The clips of one side with their numbers and their sets' names; the same on every call.
