@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -183,7 +184,8 @@ def _plain(known: CorpusInfo) -> dict[str, Any]:
 
 
 def _places(raw: Path | None, out: Path | None) -> str:
-    return "".join(f" --{option} {path}" for option, path in (("raw", raw), ("out", out)) if path is not None)
+    given = (("raw", raw), ("out", out))
+    return "".join(f" --{option} {shlex.quote(str(path))}" for option, path in given if path is not None)
 
 
 def _count(number: int | None) -> str:

@@ -221,7 +221,7 @@ class PublishedCorpus(ABC):
         """What a user can do to have its files in `raw`."""
         what = "its tables" if self.info.access == "by-hand" else "it"
         can = self.info.files or self.info.access == "hub"
-        steps = [f"Get {what} with: openclap data get {self.info.name}{_place(self.info.name, raw)}."] if can else []
+        steps = [f"Get {what} with `openclap data get {self.info.name}{_place(self.info.name, raw)}`."] if can else []
         see = f"See {self.info.url}" if self.info.url else ""
         return " ".join(filter(None, [*steps, self.info.instructions, see]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
@@ -21,10 +22,13 @@ def number(row: Mapping[str, str], column: str, table: Path) -> float:
         ManifestError: if it is none.
     """
     try:
-        return float(row[column])
-    except ValueError as error:
+        found = float(row[column])
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
         reason = f"has {row[column]!r} in the column {column}, where a number belongs: is it the published file?"
-        raise ManifestError(table, reason) from error
+        raise ManifestError(table, reason)
+    return found
 
 
 def home_of(raw: Path, landmark: str) -> str:

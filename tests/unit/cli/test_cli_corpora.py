@@ -53,6 +53,14 @@ def test_what_must_be_done_by_hand_is_said(tmp_path: Path, capsys: pytest.Captur
     assert "is made by code" in capsys.readouterr().out
 
 
+def test_the_next_command_can_be_copied_whatever_the_folder_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(type(corpora.get("esc50")), "fetch", lambda *_, **__: None)
+    assert run(["data", "get", "esc50", "--out", str(tmp_path / "my corpora")]) == 0
+    assert f"openclap data prepare esc50 --out '{tmp_path / 'my corpora'}'" in capsys.readouterr().out
+
+
 def test_an_option_that_is_none_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["data", "prepare", "clotho", "--out", str(tmp_path), "--set", "mising=fail"]) == 2
     assert "'missing'" in capsys.readouterr().err

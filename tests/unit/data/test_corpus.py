@@ -106,14 +106,14 @@ class TestPublishedCorpus:
     def test_what_is_missing_is_asked_for_where_it_was_looked_for(self, tiny: Tiny, tmp_path: Path) -> None:
         own = Path("corpora/tiny")
         for out, raw, place in (
-            (own, None, "tiny."),
-            (tmp_path / "mine", None, f"tiny --out {tmp_path / 'mine'}."),
-            (own, tmp_path / "disk", f"tiny --raw {tmp_path / 'disk'}."),
-            (own, tmp_path / "a disk/raw", f"tiny --out '{tmp_path / 'a disk'}'."),
+            (own, None, "tiny"),
+            (tmp_path / "mine", None, f"tiny --out {tmp_path / 'mine'}"),
+            (own, tmp_path / "disk", f"tiny --raw {tmp_path / 'disk'}"),
+            (own, tmp_path / "a disk/raw", f"tiny --out '{tmp_path / 'a disk'}'"),
         ):
             with pytest.raises(DataError) as caught:
                 tiny.prepare(out, raw=raw)
-            assert f"Get it with: openclap data get {place}" in str(caught.value) + "."
+            assert f"Get it with `openclap data get {place}`" in str(caught.value)
 
     def test_what_cannot_be_downloaded_says_what_to_do(self, tmp_path: Path) -> None:
         with pytest.raises(DataError, match="LAION publishes tables of links"):
@@ -312,6 +312,7 @@ class TestHub:
     ("corpus", "table", "text"),
     [
         ("vggsound", "vggsound.csv", "--PJHxphWEs,soon,dog,train\n"),
+        ("vggsound", "vggsound.csv", "--PJHxphWEs,inf,dog,train\n"),
         ("audioset", "eval_segments.csv", '--4gqARaEJE, 0.000, late, "/m/1"\n'),
         ("audiocaps", "dataset/val.csv", "audiocap_id,youtube_id,start_time,caption\n1,--4gqARaEJE,soon,A dog\n"),
     ],
