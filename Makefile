@@ -7,6 +7,7 @@ VENV ?= .venv
 JOBS ?= 2
 RUN ?= runs/demo
 DATA ?= ../shared/data/starter/manifest.jsonl
+RECIPE ?= starter
 # Of the starter's data: ESC-10, whose clips have one label each; make starter ZERO_SHOT= for all clips of other data.
 ZERO_SHOT ?= --where source=esc10 --set zero-shot.prompts=ensemble
 # Of make fuzz: another seed is other files.
@@ -34,10 +35,10 @@ env: $(STAMPS)/dev  ## Build the environment in .venv
 demo: $(STAMPS)/dev  ## Generate sounds, train a small model on them, evaluate it, write a page: minutes on 2 cores
 	$(BIN)/openclap demo --out $(RUN) $(ARGS)
 
-starter: $(STAMPS)/dev $(STAMPS)/minilm  ## Train on real sound (DATA=manifest) with a pretrained text encoder
-	$(BIN)/openclap train starter --data $(DATA) --out runs/starter $(ARGS)
-	$(BIN)/openclap eval runs/starter/best retrieval --data $(DATA) --where split=test --set retrieval.clean_titles=true
-	$(BIN)/openclap eval runs/starter/best zero-shot --data $(DATA) --where split=test $(ZERO_SHOT)
+starter: $(STAMPS)/dev $(STAMPS)/minilm  ## Train on real sound (DATA=manifest) with a pretrained text encoder (RECIPE=flap-tiny)
+	$(BIN)/openclap train $(RECIPE) --data $(DATA) --out runs/$(RECIPE) $(ARGS)
+	$(BIN)/openclap eval runs/$(RECIPE)/best retrieval --data $(DATA) --where split=test --set retrieval.clean_titles=true
+	$(BIN)/openclap eval runs/$(RECIPE)/best zero-shot --data $(DATA) --where split=test $(ZERO_SHOT)
 
 test: $(STAMPS)/dev $(STAMPS)/minilm  ## Run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(ARGS)

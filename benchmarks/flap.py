@@ -72,7 +72,7 @@ def main() -> None:
     peak = matrix_peak(given.device, given.precision) if given.device != "cpu" else None
     show(rows, peak)
     if given.json is not None:
-        about = {"date": datetime.now(UTC).date().isoformat(), "machine": machine(given.device), "argv": sys.argv[1:]}
+        about = {"date": datetime.now(UTC).date().isoformat(), "machine": machine(given.device)}
         given.json.write_text(json.dumps({**about, "matrix_tflops": peak, "rows": rows}, indent=2) + "\n")
 
 
