@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -33,13 +34,15 @@ def jsonl_target(path: Path, *, of: str = "a manifest", read: Iterable[Path] = (
 
 
 def folder_target(path: Path, *, option: str = "--out") -> None:
-    """Make sure that a folder may be made.
+    """Make sure that a folder may be made, or is there to be filled.
 
     Raises:
-        ConfigError: if it, or what should hold it, is a file.
+        ConfigError: if it, or what should hold it, is a file, or a folder that this user may not write to.
     """
     for place in (path, *path.parents):
         if place.is_dir():
+            if not os.access(place, os.W_OK):
+                raise ConfigError(f"{option} {path}: you may not write to the folder {place}: give another name")
             return
         if place.exists():
             raise ConfigError(f"{option} {path}: {place} is a file, and not a folder: give another name")

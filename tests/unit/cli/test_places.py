@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,27 @@ def test_what_overlap_cannot_do_is_told_before_it_looks(
     assert run(["data", "overlap", "train.jsonl", "--against", "test.jsonl", *options]) == 2
     assert said in capsys.readouterr().err
     assert sorted(path.name for path in sets.iterdir()) == ["ids.txt", "test.jsonl", "train.jsonl"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["data", "overlap", "train.jsonl", "--against", "test.jsonl", "--by", "ids", "--out", "locked/clean.jsonl"],
+        ["data", "overlap", "train.jsonl", "--report", "locked/new"],
+        ["data", "shard", "train.jsonl", "--out", "locked"],
+        ["captions", "make", "template", "train.jsonl", "--out", "locked/new/out.jsonl"],
+    ],
+)
+def test_a_folder_that_may_not_be_written_is_told_before_the_work(
+    command: list[str], sets: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    locked = sets / "locked"
+    locked.mkdir()
+    # Not by its mode: an administrator may write everywhere.
+    monkeypatch.setattr("os.access", lambda place, mode: mode != os.W_OK or Path(place).resolve() != locked)
+    assert run(command) == 2
+    assert "you may not write to the folder locked" in capsys.readouterr().err
+    assert not list(locked.iterdir())
 
 
 @pytest.mark.parametrize("kbps", ["nan", "inf", "5", "1e9"])
