@@ -48,7 +48,7 @@ def write(
     output = Output(as_json)
     writing = _stage(stage, settings)
     clips = ManifestStream(manifest, columns=column_config(column))
-    output.other_ids(clips)
+    output.other_ids(clips.other_ids)
     jsonl_target(out, of="a batch", read=[clips.path, writing.store.path])
     chosen = islice(filter(clips.wanted(conditions(where)), clips), limit)
 

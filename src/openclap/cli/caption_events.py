@@ -61,7 +61,7 @@ def events(
     _free_column(into)
     wanted = _labels(labels)
     clips = ManifestStream(manifest, columns=column_config(column))
-    output.other_ids(clips)
+    output.other_ids(clips.other_ids)
     embedder = open_embedder(model, output, device=device, tokenizer=tokenizer, precision=precision, check=check)
     identity = {"model": embedder.identity, "labels": wanted, "prompts": prompts, "top": top, "min_score": min_score}
     hearing = _Hearing(embedder, wanted, prompts, top, min_score, batch_size)

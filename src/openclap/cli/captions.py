@@ -71,7 +71,7 @@ def make(
     with out.console.status("reading the manifest"):
         clips = ManifestStream(manifest, columns=column_config(column))
         wanted = clips.wanted(conditions(where))
-    out.other_ids(clips)
+    out.other_ids(clips.other_ids)
     with out.console.status("estimating"):
         takes = estimate(clips, built, to, wanted=wanted, limit=limit)
     _say_estimate(takes, len(clips), out)
@@ -128,7 +128,7 @@ def show(
             drawn.offer(example)
     rows = [(maker, texts[maker], having[maker]) for maker in sorted(texts, key=lambda m: -texts[m])]
     out.say(f"{count:,} clips in {manifest}")
-    out.other_ids(clips)
+    out.other_ids(clips.other_ids)
     out.table(("by", "texts", "clips"), [(maker, f"{n:,}", f"{with_it:,}") for maker, n, with_it in rows])
     for example in drawn.examples:
         out.table(("by", "text"), _voices(example), title=example.id)

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-    from openclap.data.manifest import Manifest
-    from openclap.data.stream import ManifestStream
-
 
 class Output:
     """Where one command's words and results go.
@@ -50,11 +47,11 @@ class Output:
         """Print a hint for people."""
         self.say(("note", "cyan"), f": {text}")
 
-    def other_ids(self, clips: ManifestStream | Manifest) -> None:
+    def other_ids(self, count: int) -> None:
         """Say how many rows of a manifest have an id that is not their clip's."""
         from openclap.data.rows import OTHER_IDS
 
-        if count := clips.other_ids if isinstance(clips.other_ids, int) else len(clips.other_ids):
+        if count:
             self.note(f"{count:,} {OTHER_IDS}")
 
     def table(

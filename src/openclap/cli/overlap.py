@@ -114,7 +114,7 @@ def overlap(
     sets = [ClipSet.open(path, columns=columns, where=conditions(where)) for path in train]
     others = [ClipSet.open(path, columns=columns, where=conditions(against_where)) for path in against or []]
     for one in (*sets, *others):
-        output.other_ids(one.stream)
+        output.other_ids(one.stream.other_ids)
     check_sets(sets, others)
     places = cleaned_places(sets, out) if out else []
     read = [one.stream.path for one in (*sets, *others)] + [one.path for one in lists.values()]

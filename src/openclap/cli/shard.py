@@ -70,7 +70,7 @@ def shard(
         origin="data shard",
     )
     read = read_manifest(manifest, columns=column_config(column), where=conditions(where), check_files=False)
-    output.other_ids(read)
+    output.other_ids(len(read.other_ids))
     report = _write(read, out, config, workers, output)
     _say(report, out, output)
     output.result({"out": out, "left_out_file": out / "left-out.jsonl"} | report.plain())
