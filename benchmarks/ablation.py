@@ -141,7 +141,7 @@ def end_after(name: str, minutes: float, out: Path) -> list[str]:
     """The settings that end an arm: at the steps that its minutes hold on the calibrated machine, or by the clock."""
     found = _calibration(out)
     each = found.get(name.replace("pretrained", "1d"))
-    if each is None:
+    if each is None or START not in found:
         return [f"trainer.max_minutes={minutes}"]
     return [f"trainer.max_steps={round((60 * minutes - found[START]) / each)}", "trainer.max_minutes=null"]
 

@@ -2,7 +2,8 @@
 
 What differs from features made anew from changed samples: parts of a longer clip begin at a whole frame, and frames at
 their edges hear their neighbours, where a clip that is cut there is mirrored or filled up; `top_db` looks at the whole
-clip; turning takes along what the length policy repeated or added.
+clip; turning takes along what the length policy repeated or added; and a sound is longer than the window only from a
+whole frame on.
 """
 
 from __future__ import annotations
@@ -56,9 +57,8 @@ class PrecomputedFeatures:
         """
         config, surplus = self._config, len(features) - self._window
         if config.fusion is not None:
-            whole = torch.from_numpy(
-                np.require(features, requirements="W")
-            )  # torch takes no read-only array: a cache's
+            # Torch takes no read-only array, as a cache hands out.
+            whole = torch.from_numpy(np.require(features, requirements="W"))
             views = fused_views(whole, self._window, config.fusion, generator).numpy()
             return Clip(_NO_SAMPLES, surplus > 0, views)
         if surplus > 0:

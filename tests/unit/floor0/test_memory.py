@@ -66,8 +66,11 @@ def test_afterwards_large_blocks_are_given_back_and_others_kept() -> None:
 
 
 @glibc
-def test_settings_of_the_environment_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MALLOC_MMAP_MAX_", "65536")
+@pytest.mark.parametrize(
+    ("name", "value"), [("MALLOC_MMAP_MAX_", "65536"), ("GLIBC_TUNABLES", "glibc.malloc.mmap_max=65536")]
+)
+def test_settings_of_the_environment_stay(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
     called = []
     monkeypatch.setattr("openclap.memory.ctypes.CDLL", called.append)
     with all_freed_memory_kept():
