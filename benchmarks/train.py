@@ -1,11 +1,13 @@
 """How many clips a second does a recipe's model learn from, by batch size and precision?
 
     python benchmarks/train.py [--recipe demo] [--batch 16 48] [--precision fp32 bf16] [--threads 2] [--json FILE]
+                               [--memory kept|returned] [--objective '{"masking": {"kind": "none"}}']
 
 Whole optimiser steps (features, both towers, backward, clipping, AdamW) on made-up sound that is in memory already:
 reading files is the loader's, which works beside the step. The front-end's share is listed. Precisions take turns, so
-that a busy moment meets both alike; the median counts. Run it on an idle machine: two threads on two cores that others
-use as well wait for each other most of the time.
+that a busy moment meets both alike; the median counts. `--memory returned` leaves the C library's memory as it is,
+where training on a CPU keeps all that it frees; page faults are those of one step of each precision and a front-end's
+pass. Run it on an idle machine: two threads on two cores that others use as well wait for each other most of the time.
 """
 
 from __future__ import annotations
@@ -14,9 +16,11 @@ import argparse
 import json
 import os
 import platform
+import resource
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -26,6 +30,7 @@ import torch
 from openclap.checkpoints.native import Bundle
 from openclap.data.example import Example
 from openclap.data.manifest import Manifest
+from openclap.memory import all_freed_memory_kept
 from openclap.recipes.registry import recipes
 from openclap.text.prompts import label_caption
 from openclap.training.config import RunConfig
@@ -48,25 +53,34 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--memory", default="kept", choices=["kept", "returned"])
+    parser.add_argument("--objective", type=json.loads, metavar="JSON", help="other options of the objective")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     device = resolve_device(arguments.device)
     config = recipes.get(arguments.recipe)()
+    if arguments.objective is not None:
+        objective = config.objective.model_copy(update={"options": arguments.objective})
+        config = config.model_copy(update={"objective": objective})
     rows = []
-    for batch_size in arguments.batch:
-        rows += measure(config, batch_size, arguments.precision, arguments.repeats, device)
+    kept = arguments.memory == "kept" and device.type == "cpu"  # as in training
+    with all_freed_memory_kept() if kept else nullcontext():
+        for batch_size in arguments.batch:
+            rows += measure(config, batch_size, arguments.precision, arguments.repeats, device)
     print(f"{arguments.recipe} on {device}, {arguments.threads} threads; auto is {resolve_precision('auto', device)}")
     for row in rows:
         print(
             f"batch {row['batch']:4}  {row['precision']}  {row['clips_per_s']:8.1f} clips/s  "
-            f"front-end {100 * row['frontend_share']:4.1f} %"
+            f"front-end {100 * row['frontend_share']:4.1f} %  {row['page_faults']:,} page faults"
         )
     if arguments.json is not None:
         about = {
             "date": datetime.now(UTC).date().isoformat(),
             "recipe": arguments.recipe,
             "device": str(device),
+            "memory": arguments.memory,
+            "objective": arguments.objective,
             "threads": arguments.threads,
             "cores": os.cpu_count(),
             "torch": torch.__version__,
@@ -99,10 +113,13 @@ def measure(
             text_cache=PooledTextCache(bundle.model.text_encoder, room) if room else None,
         )
     times: dict[str, list[float]] = {name: [] for name in (*precisions, "frontend")}
+    faults = []
     for repeat in range(repeats + 2):  # the first two fill caches and let memory settle
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         for name, step in steps.items():
             times[name].append(timed(partial(step, repeat, 1.0, [batch]), device))
         times["frontend"].append(timed(partial(bundle.frontend, batch.to(device).audio), device))
+        faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
     frontend = statistics.median(times["frontend"][2:])
     return [
         {
@@ -110,6 +127,7 @@ def measure(
             "precision": name,
             "clips_per_s": round(batch_size / statistics.median(times[name][2:]), 2),
             "frontend_share": round(frontend / statistics.median(times[name][2:]), 4),
+            "page_faults": round(statistics.median(faults[2:])),
         }
         for name in precisions
     ]

@@ -36,9 +36,9 @@ def all_freed_memory_kept() -> Iterator[None]:
     """A context in which the process keeps all memory that it frees; afterwards it is as after `keep_freed_memory`.
 
     For training: each of its steps needs the same blocks again, many of them larger than glibc's limit. The process
-    holds its peak meanwhile, and a little more, since blocks of several sizes share it. A step of a ViT of width 256
-    on two cores (192 clips of 248 tokens) caused 3.9 million page faults without it and next to none with it, in half
-    the time, with a peak of 8.5 instead of 7.2 GB.
+    holds its peak meanwhile, and a little more, since blocks of several sizes share it. A step of an unmasked ViT of
+    width 256 (192 clips of 248 tokens, two cores; `benchmarks/train.py`) causes 4.1 million page faults without it and
+    none with it, and is 1.6 times as quick.
 
     Where the environment has settings of its own (`MALLOC_…_`, or `glibc.malloc` in `GLIBC_TUNABLES`), and with other
     C libraries, this does nothing.
