@@ -39,7 +39,7 @@ from openclap.models.mae_decoder import DecoderConfig
 from openclap.models.masking import MaskingConfig
 from openclap.recipes.registry import recipes
 from openclap.training.objectives.base import ObjectiveConfig, build_objective
-from openclap.training.objectives.masked import MaskedClips, decoder_of
+from openclap.training.objectives.masked import MaskedClips
 from openclap.training.optim import OptimConfig, build_optimizer
 from openclap.training.precision import resolve_device
 from openclap.training.step import TrainStep
@@ -193,7 +193,7 @@ def tower(
             encoded, masks = clips.encoded(masking)
             loss = (model.project_audio(clips.pooled(encoded)) * direction).sum()
             if reconstruction is not None:
-                loss = loss + clips.reconstruction(decoder_of(model), reconstruction, encoded, masks)
+                loss = loss + clips.reconstruction(model, reconstruction, encoded, masks)
         loss.backward()
 
     return work

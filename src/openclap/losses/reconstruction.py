@@ -16,6 +16,7 @@ from typing import Literal, Protocol
 
 import torch
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -44,10 +45,13 @@ class ReconstructionConfig(Config):
         loss: a registered error of a patch: "mse", "l1" or "multi-resolution".
         over: the patches that count: those that were "masked", or "all". What is visible is easy to copy, so that with
             "all" the decoder spends itself on that.
+        share: of the masked patches, the share that is decoded in a training step, others in each. The rest costs
+            nothing, and the decoder's work falls with it; in validation all are decoded.
     """
 
     loss: str = "mse"
     over: Literal["masked", "all"] = "masked"
+    share: float = Field(default=1.0, gt=0, le=1)
 
 
 def reconstruction_loss(

@@ -1,6 +1,7 @@
 """The decoder of a masked autoencoder: from the tokens that were kept, the values of every patch.
 
 Source: "Masked Autoencoders", arXiv 2111.06377, section 3, and AudioMAE, arXiv 2207.06405, section 3.3; written anew.
+To decode some of the patches alone is VideoMAE V2's idea, arXiv 2303.16727, section 3.2, here with random ones.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from openclap.models.encoder import PatchEncoder
 from openclap.models.layers.cosine_window import CosineWindowBlock
 from openclap.models.layers.positions import Positions, PositionTable
 from openclap.models.layers.vit_block import LAYER_NORM_EPS, VitBlock, initialise
+from openclap.models.masking import at_places
 
 _WINDOW, _SHIFT = 4, 2
 
@@ -106,14 +108,19 @@ class MaeDecoder(nn.Module):
         nn.init.normal_(self.mask_token, std=0.02)
 
     def forward(
-        self, tokens: Float[Tensor, "batch kept wide"], restore_ids: Int[Tensor, "batch patches"]
-    ) -> Float[Tensor, "batch patches {self.config.patch_pixels}"]:
-        """What is predicted of every patch (`DecoderConfig.target`), in the order of the grid.
+        self,
+        tokens: Float[Tensor, "batch kept wide"],
+        restore_ids: Int[Tensor, "batch patches"],
+        places: Int[Tensor, "batch decoded"] | None = None,
+    ) -> Float[Tensor, "batch _decoded {self.config.patch_pixels}"]:
+        """What is predicted of every patch (`DecoderConfig.target`), in the order of the grid, or of those at `places`.
 
         Args:
             tokens: what the encoder gave, its CLS token first if the config says so.
             restore_ids: for every patch of the grid, its place when the kept ones, in their order, stand first and the
                 removed ones after them.
+            places: the patches that are decoded, those that were kept among them; the others cost nothing, and no
+                decoded one attends to them. None decodes all. "global" blocks only.
 
         Raises:
             ConfigError: if the grid cannot be cut into windows.
@@ -123,7 +130,11 @@ class MaeDecoder(nn.Module):
         embedded = self.embed(tokens)
         masked = self.mask_token.expand(len(tokens), count + leading - tokens.shape[1], -1)
         shuffled = torch.cat([embedded[:, leading:], masked.to(embedded.dtype)], dim=1)
-        grid = shuffled.gather(1, restore_ids[:, :, None].expand(-1, -1, shuffled.shape[2])) + self.positions(count)
+        grid = at_places(shuffled, restore_ids) + self.positions(count)
+        if places is not None:
+            self.check_any_places()
+            grid = at_places(grid, places)
+            count = places.shape[1]
         if leading and self.config.blocks == "global":
             grid = torch.cat([embedded[:, :1], grid], dim=1)
         for block in self.blocks:
@@ -166,6 +177,18 @@ class MaeDecoder(nn.Module):
             raise ConfigError(
                 f"there are {count} patches, but this decoder takes multiples of {whole} ({self.config.rows} rows, "
                 f"{whole // self.config.rows} column(s) at a time): choose another window_s, or 'global' blocks"
+            )
+
+    def check_any_places(self) -> None:
+        """Make sure that some patches can be decoded without the others.
+
+        Raises:
+            ConfigError: if this decoder cuts the whole grid into windows.
+        """
+        if self.config.blocks == "windows":
+            raise ConfigError(
+                "reconstruction.share below 1 decodes some of the masked patches alone, but model.decoder.blocks "
+                "'windows' need the whole grid: set model.decoder.blocks to 'global', or the share to 1"
             )
 
     def check_any_length(self) -> None:

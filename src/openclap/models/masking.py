@@ -90,7 +90,26 @@ class Mask(NamedTuple):
 
     def keep(self, tokens: Float[Tensor, "batch tokens dim"]) -> Float[Tensor, "batch kept dim"]:
         """The kept ones of any values that stand one a token."""
-        return tokens.gather(1, self.keep_ids[:, :, None].expand(-1, -1, tokens.shape[2]))
+        return at_places(tokens, self.keep_ids)
+
+    def kept_and_some(self, share: float, generator: torch.Generator | None = None) -> Int[Tensor, "batch chosen"]:
+        """The kept tokens and, chosen by chance, a share of the removed ones, one at least; ascending.
+
+        Args:
+            share: of the removed tokens, above 0; with 1 these are all tokens.
+            generator: where the chance comes from, as for `draw_mask`.
+        """
+        tokens, kept = self.removed.shape[1], self.keep_ids.shape[1]
+        count = kept + min(tokens - kept, max(1, round(share * (tokens - kept))))
+        noise = torch.rand(self.removed.shape, generator=generator, device=self.removed.device)
+        return torch.argsort((1 + noise) * self.removed, dim=1)[:, :count].sort(dim=1).values
+
+
+def at_places(
+    values: Float[Tensor, "batch tokens dim"], places: Int[Tensor, "batch chosen"]
+) -> Float[Tensor, "batch chosen dim"]:
+    """Those of each clip's tokens that stand at some places, in the places' order."""
+    return values.gather(1, places[:, :, None].expand(-1, -1, values.shape[2]))
 
 
 def draw_mask(

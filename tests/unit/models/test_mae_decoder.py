@@ -135,6 +135,31 @@ def test_what_was_kept_may_come_in_any_order() -> None:
     torch.testing.assert_close(decoder(shuffled, other), decoder(tokens, restore_ids), **ROUNDING)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("cls_token", [False, True])
+def test_some_patches_are_decoded_as_if_the_others_were_not_there(cls_token: bool) -> None:
+    decoder = build(blocks="global", cls_token=cls_token)
+    tokens, restore_ids, which = kept(columns=8, keep=10, leading=int(cls_token), batch=1)
+    places = torch.cat([which[0], torch.tensor(sorted(set(range(64)) - set(which[0].tolist())))[::3]]).sort().values
+    first, rest = decoder.embed(tokens)[:, : int(cls_token)], decoder.embed(tokens)[:, int(cls_token) :]
+    grid = decoder.mask_token.repeat(1, 64, 1)
+    grid[0, which[0]] = rest[0]
+    grid = torch.cat([first, (grid + decoder.positions(64))[:, places]], dim=1)
+    for block in decoder.blocks:
+        grid = block(grid)
+    expected = decoder.predict(decoder.norm(grid[:, int(cls_token) :]))
+    torch.testing.assert_close(decoder(tokens, restore_ids, places[None]), expected, **ROUNDING)
+    everything = torch.arange(64)[None]
+    torch.testing.assert_close(decoder(tokens, restore_ids, everything), decoder(tokens, restore_ids), **ROUNDING)
+
+
+def test_windows_cannot_decode_some_patches_alone() -> None:
+    decoder = build(blocks="windows")
+    tokens, restore_ids, which = kept(columns=4, keep=6, batch=1)
+    with pytest.raises(ConfigError, match="blocks to 'global'"):
+        decoder(tokens, restore_ids, which)
+
+
 @pytest.mark.parametrize("blocks", ["windows", "global"])
 def test_a_gradient_reaches_every_weight(blocks: str) -> None:
     decoder = build(blocks=blocks).train()

@@ -120,3 +120,29 @@ def test_without_ratio_every_kind_keeps_all_in_their_order():
 def test_settings_that_nothing_reads_are_refused(given):
     with pytest.raises(ConfigError, match="ratio"):
         MaskingConfig.read(given)
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.001, 128 + 1), (0.25, 128 + 96), (1.0, 512)])
+def test_a_share_of_what_is_removed_goes_with_what_is_kept(share, expected):
+    mask = draw_mask(MaskingConfig(kind="1d", ratio=0.75), _patches(), ROWS, _generator())
+    places = mask.kept_and_some(share, _generator(1))
+    assert places.shape == (3, expected)
+    assert (places.diff(dim=1) > 0).all()  # ascending, and none twice
+    for chosen, keep_ids in zip(places, mask.keep_ids, strict=True):
+        assert set(keep_ids.tolist()) <= set(chosen.tolist())
+
+
+def test_every_removed_token_is_as_likely_to_go_with_the_kept_ones():
+    mask = draw_mask(MaskingConfig(kind="1d", ratio=0.5), torch.zeros(1, 16, 1), 4, _generator())
+    generator, times = _generator(2), torch.zeros(16)
+    for _ in range(2000):
+        times[mask.kept_and_some(0.25, generator)[0]] += 1
+    assert torch.equal(times[mask.keep_ids[0]], torch.full((8,), 2000.0))
+    chosen = times[mask.removed[0] > 0]
+    assert chosen.sum() == 2000 * 2
+    assert (chosen - 500).abs().max() < 5 * 19.4  # five standard deviations of 2000 draws of one in four
+
+
+def test_where_nothing_is_removed_no_share_of_it_is():
+    mask = draw_mask(MaskingConfig(), _patches(), ROWS, _generator())
+    assert torch.equal(mask.kept_and_some(0.5), torch.arange(512).expand(3, -1))

@@ -79,7 +79,7 @@ class FlapObjective:
         check_text(model, "flap")
         encoder_of(model)
         if self.config.reconstruction is not None:
-            decoder_of(model)
+            decoder_of(model, self.config.reconstruction)
 
     def __call__(
         self, model: Clap, features: Float[Tensor, "batch views frames mels"], batch: PairBatch
@@ -115,8 +115,7 @@ class FlapObjective:
         parts = self._contrastive.compare(output._replace(negatives=negatives), batch)
         parts["logit_scale"] = output.logit_scale.detach()
         if self.config.reconstruction is not None:
-            error = clips.reconstruction(decoder_of(model), self.config.reconstruction, encoded, masks)
-            parts["reconstruction"] = error
+            parts["reconstruction"] = clips.reconstruction(model, self.config.reconstruction, encoded, masks)
         return parts
 
     def _validate(
@@ -126,6 +125,6 @@ class FlapObjective:
         if self.config.reconstruction is not None:
             clips = MaskedClips(model, features, batch.audio.frames)
             encoded, masks = clips.encoded(self.config.masking, same_chance(features.device))
-            error = clips.reconstruction(decoder_of(model), self.config.reconstruction, encoded, masks)
+            error = clips.reconstruction(model, self.config.reconstruction, encoded, masks)
             parts["reconstruction"] = error.detach()
         return parts

@@ -69,7 +69,7 @@ class MaeObjective:
                 "objective 'mae' trains on sound alone, and would leave a text tower as it is: set model.text to null"
             )
         encoder_of(model)
-        decoder_of(model)
+        decoder_of(model, self.config.reconstruction)
 
     def __call__(
         self,
@@ -81,4 +81,4 @@ class MaeObjective:
         clips = MaskedClips(model, features, batch.audio.frames)
         generator = None if model.training else same_chance(features.device)
         encoded, masks = clips.encoded(self.config.masking, generator)
-        return {"loss": clips.reconstruction(decoder_of(model), self.config.reconstruction, encoded, masks)}
+        return {"loss": clips.reconstruction(model, self.config.reconstruction, encoded, masks)}

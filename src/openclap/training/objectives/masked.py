@@ -14,7 +14,7 @@ from openclap.models.clap import Clap
 from openclap.models.encoder import PatchEncoder, patch_encoder
 from openclap.models.layers.patches import GroupedFeatures, patchify
 from openclap.models.mae_decoder import MaeDecoder
-from openclap.models.masking import Mask, MaskingConfig, draw_mask
+from openclap.models.masking import Mask, MaskingConfig, at_places, draw_mask
 
 
 class MaskedClips:
@@ -61,22 +61,25 @@ class MaskedClips:
 
     def reconstruction(
         self,
-        decoder: MaeDecoder,
+        model: Clap,
         config: ReconstructionConfig,
         encoded: Sequence[Float[Tensor, "_clips _encoded dim"]],
         masks: Sequence[Mask],
     ) -> Float[Tensor, ""]:
-        """How wrong the decoder is about the patches, given what the encoder said of the kept ones.
+        """How wrong the model's decoder is about the patches, given what the encoder said of the kept ones.
 
-        The mean is over patches, so that a long clip weighs more than a short one, as it does within a clip.
+        In training only `share` of the masked patches are decoded and judged; in evaluation mode all are. The mean is
+        over patches, so that a long clip weighs more than a short one, as it does within a clip.
         """
-        predicted = [decoder(tokens, mask.restore_ids) for tokens, mask in zip(encoded, masks, strict=True)]
-        return reconstruction_loss(
-            config,
-            _in_a_row(predicted),
-            _in_a_row([decoder.targets(patches) for patches in self.patches]),
-            _in_a_row([mask.removed for mask in masks]),
-        )
+        decoder = decoder_of(model, config)
+        some = decoder.training and config.share < 1
+        predicted, targets, removed = [], [], []
+        for tokens, patches, mask in zip(encoded, self.patches, masks, strict=True):
+            places = mask.kept_and_some(config.share) if some else None
+            predicted.append(decoder(tokens, mask.restore_ids, places))
+            targets.append(decoder.targets(patches if places is None else at_places(patches, places)))
+            removed.append(mask.removed if places is None else mask.removed.gather(1, places))
+        return reconstruction_loss(config, _in_a_row(predicted), _in_a_row(targets), _in_a_row(removed))
 
 
 def _in_a_row(groups: Sequence[Float[Tensor, "_clips _patches ..."]]) -> Float[Tensor, "rows patches_ ..."]:
@@ -93,17 +96,19 @@ def encoder_of(model: Clap) -> PatchEncoder:
     return patch_encoder(model.audio_encoder, model.resolved_config().audio.name, "masked training")
 
 
-def decoder_of(model: Clap) -> MaeDecoder:
+def decoder_of(model: Clap, config: ReconstructionConfig) -> MaeDecoder:
     """The decoder of a model that is to reconstruct.
 
     Raises:
-        ConfigError: if it has none.
+        ConfigError: if it has none, or one that cannot decode a share of the patches, and is to.
     """
     if model.decoder is None:
         raise ConfigError(
             "the objective reconstructs what is masked, but the model has no decoder: set model.decoder, as "
             "--set model.decoder.depth=8"
         )
+    if config.share < 1:
+        model.decoder.check_any_places()
     return model.decoder
 
 
@@ -116,7 +121,9 @@ def check_reconstructs(masking: MaskingConfig, reconstruction: ReconstructionCon
     """Make sure that a reconstruction has something to do.
 
     Raises:
-        ValueError: if only masked patches count, and nothing is masked.
+        ValueError: if only masked patches count, or a share of them, and nothing is masked.
     """
+    if reconstruction.share < 1 and not masking.removes:
+        raise ValueError(f"reconstruction.share is {reconstruction.share}, but nothing is masked: set it to 1")
     if reconstruction.over == "masked" and not masking.removes:
         raise ValueError("reconstruction is of what is masked, but nothing is: set masking.kind and its ratio")

@@ -8,6 +8,9 @@ import torch
 from openclap.errors import ConfigError
 from openclap.losses.base import losses
 from openclap.models.clap import EncoderConfig
+from openclap.models.layers.patches import patchify
+from openclap.models.mae_decoder import DecoderConfig
+from openclap.models.masking import at_places
 from openclap.training.objectives.base import ObjectiveConfig, build_objective
 
 HALF = {"kind": "1d", "ratio": 0.5}
@@ -78,9 +81,27 @@ def test_the_decoder_sees_the_encoders_tokens_of_exactly_what_was_kept(make_mask
     model.decoder.register_forward_hook(lambda _, given, __: seen.append(given))
     flap(masking=HALF, reconstruction=RECONSTRUCTION)(model, features, batch)
     assert len(encoded) == 1  # one pass feeds both losses
-    tokens, restore_ids = seen[0]
+    tokens, restore_ids, places = seen[0]
+    assert places is None  # all are decoded
     assert tokens is encoded[0]
     assert restore_ids.sort(dim=1).values.equal(torch.arange(32).expand(len(features), -1))
+
+
+def test_a_share_of_what_is_masked_is_decoded_in_training_and_all_of_it_in_validation(make_masked, clips, monkeypatch):
+    features, batch = clips
+    model = make_masked()
+    truth = model.decoder.targets(patchify(features, 16))
+    decoded = []
+
+    def tell_the_truth(_tokens, _restore_ids, places=None):
+        decoded.append(32 if places is None else places.shape[1])
+        return truth if places is None else at_places(truth, places)
+
+    monkeypatch.setattr(model.decoder, "forward", tell_the_truth)
+    objective = flap(masking={"kind": "1d", "ratio": 0.75}, reconstruction={"share": 0.25})
+    assert float(objective(model.train(), features, batch)["reconstruction"]) == 0  # each is judged by its own target
+    assert float(objective(model.eval(), features, batch)["reconstruction"]) == 0
+    assert decoded == [8 + 6, 32]  # 8 are kept, and a quarter of 24
 
 
 def test_both_losses_are_in_the_sum_by_their_weight(make_masked, clips):
@@ -167,6 +188,10 @@ def test_what_it_needs_of_a_model_is_said(make_masked):
     flap(reconstruction=RECONSTRUCTION).check(make_masked())
     with pytest.raises(ConfigError, match=r"no decoder: set model\.decoder"):
         flap(reconstruction=RECONSTRUCTION).check(make_masked(decoder=None))
+    windows = make_masked(decoder=DecoderConfig(dim=32, depth=1, heads=2, blocks="windows"))
+    flap(reconstruction=RECONSTRUCTION).check(windows)
+    with pytest.raises(ConfigError, match="need the whole grid"):
+        flap(reconstruction={"share": 0.5}).check(windows)
     with pytest.raises(ConfigError, match=r"'flap' needs a text tower, but model\.text is null"):
         flap().check(make_masked(text=None))
 
@@ -174,6 +199,8 @@ def test_what_it_needs_of_a_model_is_said(make_masked):
 def test_options_are_checked_when_the_run_is_set_up():
     with pytest.raises(ConfigError, match=r"nothing is: set masking\.kind"):
         flap(masking={"kind": "none"}, reconstruction=RECONSTRUCTION)
+    with pytest.raises(ConfigError, match=r"share is 0\.5, but nothing is masked"):
+        flap(masking={"kind": "none"}, reconstruction={"over": "all", "share": 0.5})
     with pytest.raises(ConfigError, match="did you mean 'masking'"):
         flap(maskin=HALF)
 
