@@ -161,13 +161,15 @@ def _scores(
         loudness = patches.float().mean(dim=2)
         spread = loudness.std(dim=1, keepdim=True, unbiased=False).clamp(min=1e-6)
         louder = (loudness - loudness.mean(dim=1, keepdim=True)) / spread
-        # The k least of -log(u) / weight are a draw of k without replacement in proportion to the weights.
-        return -noise.clamp(min=1e-12).log() * torch.exp(-config.sharpness * louder)
+        # The k least of -log(u) / weight are a draw of k without replacement in proportion to the weights. Their
+        # logarithms are in the same order, and no weight is too large or too small for float32.
+        return (-noise.clamp(min=1e-12).log()).log() - config.sharpness * louder
     columns = patches.shape[1] // rows
     coarse = draw(-(-columns // config.block), -(-rows // config.block))
+    turns = _ranks(coarse.flatten(1)).view_as(coarse).float()
     size = (coarse.shape[1] * config.block, coarse.shape[2] * config.block)
-    blocks = F.interpolate(coarse[:, None], size, mode="nearest")[:, 0, :columns, :rows].flatten(1)
-    return blocks + 1e-3 * noise  # where the number cuts through a block, chance decides inside it
+    blocks = F.interpolate(turns[:, None], size, mode="nearest")[:, 0, :columns, :rows].flatten(1)
+    return blocks + noise  # below 1: where the number cuts through a block, chance decides inside it
 
 
 def _share(count: int, ratio: float) -> int:

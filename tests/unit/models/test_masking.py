@@ -57,7 +57,10 @@ def test_one_time_is_kept_of_the_shortest_clip():
     assert draw_mask(config, torch.zeros(2, ROWS, 1), ROWS, _generator()).keep_ids.shape == (2, 4)
 
 
-@pytest.mark.parametrize(("time", "mel", "columns", "rows"), [(0.2, 0.2, 51, 6), (0.5, 0.5, 32, 4), (0, 0.9, 64, 0)])
+@pytest.mark.parametrize(
+    ("time", "mel", "columns", "rows"),
+    [(0.2, 0.2, 51, 6), (0.5, 0.5, 32, 4), (0.75, 0.25, 16, 6), (0, 0.9, 64, 0)],
+)
 def test_two_dimensions_keep_whole_columns_and_rows(time, mel, columns, rows):
     config = MaskingConfig(kind="2d", time_ratio=time, mel_ratio=mel)
     if rows == 0:
@@ -90,11 +93,20 @@ def test_every_token_has_the_same_chance_to_be_kept():
     torch.testing.assert_close(removed.mean(dim=0), torch.full((64,), 0.75), atol=0.035, rtol=0)
 
 
-def test_blocks_are_removed_whole_as_far_as_the_number_allows():
-    config = MaskingConfig(kind="block", ratio=0.5, block=4)
-    grid = draw_mask(config, _patches(), ROWS, _generator()).removed.view(3, 16, 4, 2, 4)
+@pytest.mark.parametrize(("ratio", "cut"), [(0.5, 0), (0.6, 1)])
+def test_blocks_are_removed_whole_as_far_as_the_number_allows(ratio, cut):
+    config = MaskingConfig(kind="block", ratio=ratio, block=4)
+    grid = draw_mask(config, _patches(1000), ROWS, _generator()).removed.view(1000, 16, 4, 2, 4)
     share = grid.mean(dim=(2, 4))
-    assert ((share > 0) & (share < 1)).sum(dim=(1, 2)).max() <= 1  # at most one block is cut through
+    assert torch.equal(((share > 0) & (share < 1)).sum(dim=(1, 2)), torch.full((1000,), cut))
+
+
+def test_chance_chooses_the_blocks_of_each_clip_and_what_is_kept_of_one_that_is_cut():
+    whole = draw_mask(MaskingConfig(kind="block", ratio=0.5), _patches(8), ROWS, _generator()).removed
+    assert len(torch.unique(whole, dim=0)) == 8
+    half = draw_mask(MaskingConfig(kind="block", ratio=0.5), torch.zeros(2000, 16, 1), 4, _generator()).removed
+    # One block of 16 tokens. 2,000 draws of 0.5: a standard deviation of 0.011; five of them hold for all tokens.
+    torch.testing.assert_close(half.mean(dim=0), torch.full((16,), 0.5), atol=0.055, rtol=0)
 
 
 def test_what_is_loud_is_kept_more_often_and_the_sharper_the_more():
@@ -107,6 +119,20 @@ def test_what_is_loud_is_kept_more_often_and_the_sharper_the_more():
     assert kept[0] == pytest.approx(0.25, abs=0.02)  # 8,000 draws: a standard deviation of 0.005
     assert kept[0] < kept[1] < kept[2]
     assert kept[2] > 0.95
+
+
+@pytest.mark.parametrize("ratio", [0.1, 0.5, 0.9])
+def test_masks_as_sharp_as_can_be_keep_the_loudest(ratio):
+    loudness = torch.stack([torch.randperm(512, generator=_generator(seed)) for seed in range(4)]).float()
+    config = MaskingConfig(kind="energy", ratio=ratio, sharpness=1e6)
+    mask = draw_mask(config, loudness[:, :, None], ROWS, _generator())
+    assert (loudness.gather(1, mask.keep_ids) >= 512 - mask.keep_ids.shape[1]).all()
+
+
+def test_clips_of_a_batch_have_columns_and_rows_of_their_own():
+    kept = draw_mask(KINDS[2], _patches(8), ROWS, _generator()).removed.view(8, COLUMNS, ROWS) == 0
+    for axis in (1, 2):
+        assert len({tuple(clip.tolist()) for clip in kept.any(dim=axis)}) > 4  # of 8 clips; chance may repeat a choice
 
 
 def test_without_ratio_every_kind_keeps_all_in_their_order():
