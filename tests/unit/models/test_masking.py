@@ -129,6 +129,13 @@ def test_masks_as_sharp_as_can_be_keep_the_loudest(ratio):
     assert (loudness.gather(1, mask.keep_ids) >= 512 - mask.keep_ids.shape[1]).all()
 
 
+def test_how_loud_a_clip_is_as_a_whole_changes_no_mask():
+    patches, config = _patches(), KINDS[4]
+    mask = draw_mask(config, patches, ROWS, _generator())
+    # By powers of two, so that nothing is rounded.
+    assert torch.equal(draw_mask(config, patches * 8, ROWS, _generator()).removed, mask.removed)
+
+
 def test_clips_of_a_batch_have_columns_and_rows_of_their_own():
     kept = draw_mask(KINDS[2], _patches(8), ROWS, _generator()).removed.view(8, COLUMNS, ROWS) == 0
     for axis in (1, 2):

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from openclap.config import Config
 from openclap.losses.base import PairLoss
-from openclap.losses.reconstruction import ReconstructionConfig
+from openclap.losses.reconstruction import ReconstructionConfig, patch_losses
 from openclap.models.clap import Clap
 from openclap.models.masking import MaskingConfig
 from openclap.training.objectives.base import check_text, negatives_of, objectives, texts_of
@@ -71,13 +71,19 @@ class FlapObjective:
 
     def __init__(self, loss: PairLoss, **options: Any) -> None:
         self.config = FlapConfig.read(options, origin="objective.options")
+        if self.config.reconstruction is not None:
+            patch_losses.get(self.config.reconstruction.loss)  # a wrong name is said now, and not at the first step
         self.reads_text = True
         self._contrastive = ContrastiveObjective(loss)
 
     def check(self, model: Clap) -> None:
-        """Make sure that there is a text tower, an audio encoder that can leave tokens out, and the decoder."""
+        """Make sure that there is a text tower, an audio encoder that can leave tokens out, and the decoder.
+
+        And that masks leave something to hear.
+        """
         check_text(model, "flap")
-        encoder_of(model)
+        rows = encoder_of(model).rows
+        self.config.masking.kept(rows, rows)
         if self.config.reconstruction is not None:
             decoder_of(model, self.config.reconstruction)
 

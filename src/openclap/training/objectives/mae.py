@@ -15,7 +15,7 @@ from torch import Tensor
 from openclap.config import Config
 from openclap.errors import ConfigError
 from openclap.losses.base import PairLoss
-from openclap.losses.reconstruction import ReconstructionConfig
+from openclap.losses.reconstruction import ReconstructionConfig, patch_losses
 from openclap.models.clap import Clap
 from openclap.models.masking import MaskingConfig
 from openclap.training.objectives.base import objectives
@@ -60,15 +60,20 @@ class MaeObjective:
 
     def __init__(self, loss: PairLoss, **options: Any) -> None:  # noqa: ARG002
         self.config = MaeConfig.read(options, origin="objective.options")
+        patch_losses.get(self.config.reconstruction.loss)  # a wrong name is said now, and not at the first step
         self.reads_text = False
 
     def check(self, model: Clap) -> None:
-        """Make sure that there are an audio encoder that can leave tokens out, and a decoder, and no text tower."""
+        """Make sure that there are an audio encoder that can leave tokens out, and a decoder, and no text tower.
+
+        And that masks leave something to hear.
+        """
         if model.has_text:
             raise ConfigError(
                 "objective 'mae' trains on sound alone, and would leave a text tower as it is: set model.text to null"
             )
-        encoder_of(model)
+        rows = encoder_of(model).rows
+        self.config.masking.kept(rows, rows)
         decoder_of(model, self.config.reconstruction)
 
     def __call__(

@@ -104,6 +104,36 @@ def test_a_share_of_what_is_masked_is_decoded_in_training_and_all_of_it_in_valid
     assert decoded == [8 + 6, 32]  # 8 are kept, and a quarter of 24
 
 
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_the_reconstruction_is_judged_where_it_was_masked_and_nowhere_else(make_masked, clips, monkeypatch, share):
+    features, batch = clips
+    model = make_masked()
+    truth = model.decoder.targets(patchify(features, 16))
+
+    def lie_about_what_is_visible(tokens, restore_ids, places=None):
+        visible = (restore_ids < tokens.shape[1])[:, :, None]
+        told = torch.where(visible, 1e3, truth)
+        return told if places is None else at_places(told, places)
+
+    monkeypatch.setattr(model.decoder, "forward", lie_about_what_is_visible)
+    for masking in (HALF, {"kind": "2d", "time_ratio": 0.5, "mel_ratio": 0.25}):
+        masked = flap(masking=masking, reconstruction={"over": "masked", "share": share})
+        everywhere = flap(masking=masking, reconstruction={"over": "all", "share": share})
+        for mode in (True, False):
+            assert float(masked(model.train(mode), features, batch)["reconstruction"]) == 0
+            assert float(everywhere(model.train(mode), features, batch)["reconstruction"]) > 1e4
+
+
+@pytest.mark.parametrize("over", ["masked", "all"])
+def test_sound_that_is_masked_gets_no_gradient_neither_as_input_nor_as_target(make_masked, clips, over):
+    features, batch = clips
+    features.requires_grad_()
+    objective = flap(masking={"kind": "1d", "ratio": 0.75}, reconstruction={"loss": "mse", "over": over})
+    objective(make_masked().train(), features, batch)["loss"].backward()
+    moved = patchify(features.grad, 16).abs().sum(dim=2) > 0
+    assert moved.sum(dim=1).tolist() == [8] * len(features)  # a quarter of 32
+
+
 def test_both_losses_are_in_the_sum_by_their_weight(make_masked, clips):
     parts = []
     for weight in (1.0, 3.0):
@@ -194,6 +224,8 @@ def test_what_it_needs_of_a_model_is_said(make_masked):
         flap(reconstruction={"share": 0.5}).check(windows)
     with pytest.raises(ConfigError, match=r"'flap' needs a text tower, but model\.text is null"):
         flap().check(make_masked(text=None))
+    with pytest.raises(ConfigError, match="0 of 4 mel rows"):
+        flap(masking={"kind": "2d", "mel_ratio": 0.8}).check(make_masked())
 
 
 def test_options_are_checked_when_the_run_is_set_up():
@@ -203,6 +235,8 @@ def test_options_are_checked_when_the_run_is_set_up():
         flap(masking={"kind": "none"}, reconstruction={"over": "all", "share": 0.5})
     with pytest.raises(ConfigError, match="did you mean 'masking'"):
         flap(maskin=HALF)
+    with pytest.raises(ConfigError, match="no reconstruction loss named 'l2'"):
+        flap(reconstruction={"loss": "l2"})
 
 
 def test_in_bf16_losses_are_float32_and_near_those_of_float32(make_masked, clips):

@@ -78,6 +78,10 @@ def test_what_it_needs_of_a_model_is_said(make_masked):
         mae().check(make_masked())
     with pytest.raises(ConfigError, match="nothing is"):
         mae(masking={"kind": "none"})
+    with pytest.raises(ConfigError, match="0 of 4 mel rows"):
+        mae(masking={"kind": "2d", "mel_ratio": 0.8}).check(make_masked(text=None))
+    with pytest.raises(ConfigError, match="no reconstruction loss named 'l2'"):
+        mae(reconstruction={"loss": "l2"})
 
 
 def test_texts_are_missed_where_they_are_read(make_masked, sounds):
