@@ -1,7 +1,8 @@
 """What does masking save? Time and memory of the audio tower and of a whole training step against the mask ratio.
 
     python benchmarks/flap.py [--encoder vit-base] [--batch 8] [--ratio 0 0.25 0.5 0.75 0.8] [--rounds 3] [--json FILE]
-    python benchmarks/flap.py --device cuda --precision bf16 --batch 256 512 1024 2304 4608
+    python benchmarks/flap.py --device cuda --precision bf16 --batch 256 512 1024 2304 4608 --ratio 0 0.75
+                              --kind 1d --part tower --reconstruction no --rounds 1
 
 Clips are 10 s, 512 patches of AudioMAE's geometry. "tower" is front-end, audio encoder, projection (and decoder, where
 it reconstructs), forward and backward; "step" is a whole optimiser step with RoBERTa learning, too. Each case runs in a
@@ -9,8 +10,9 @@ process of its own, cases take turns, and the median counts. Memory is how much 
 before the first step (parameters; for "step" the optimiser's state comes on top), by its peak; on a GPU, by torch's own
 count. "arithmetic" is what 12·D²·N + 2·N²·D products a layer lead one to expect of the encoder for the tokens kept.
 
-On a GPU clips/s and the share of the measured peak of a matrix product are printed besides, for as many of the batches
-as fit.
+On a GPU the share of the measured peak of a matrix product is printed besides, for as many of the batches as fit: the
+products of the encoder's blocks alone count as work, while the time is that of all. What has run out of memory once is
+not tried again, nor are larger batches of it. With `--json` numbers are kept after each case.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,12 +71,16 @@ def main() -> None:
         print(json.dumps(run_case(**json.loads(given.case))))
         return
     resolve_device(given.device)
-    rows = measure(plan(given), given.rounds)
+    about = {"date": datetime.now(UTC).date().isoformat(), "machine": machine(given.device)}
+
+    def keep(rows: list[dict[str, Any]], peak: float | None = None) -> None:
+        if given.json is not None:
+            given.json.write_text(json.dumps({**about, "matrix_tflops": peak, "rows": rows}, indent=2) + "\n")
+
+    rows = measure(plan(given), given.rounds, keep)
     peak = matrix_peak(given.device, given.precision) if given.device != "cpu" else None
     show(rows, peak)
-    if given.json is not None:
-        about = {"date": datetime.now(UTC).date().isoformat(), "machine": machine(given.device)}
-        given.json.write_text(json.dumps({**about, "matrix_tflops": peak, "rows": rows}, indent=2) + "\n")
+    keep(rows, peak)
 
 
 def plan(given: argparse.Namespace) -> list[dict[str, Any]]:
@@ -95,21 +102,36 @@ def plan(given: argparse.Namespace) -> list[dict[str, Any]]:
     return cases
 
 
-def measure(cases: list[dict[str, Any]], rounds: int) -> list[dict[str, Any]]:
-    """Each case with the medians of its rounds; cases take turns."""
+def measure(
+    cases: list[dict[str, Any]], rounds: int, keep: Callable[[list[dict[str, Any]]], None]
+) -> list[dict[str, Any]]:
+    """Each case with the medians of its rounds; cases take turns, and what there is so far is kept after each."""
     found: list[list[dict[str, Any]]] = [[] for _ in cases]
+    too_large: list[dict[str, Any]] = []
     for turn in range(rounds):
         for place, case in enumerate(cases):
+            if any(
+                case == {**other, "batch": case["batch"]} and case["batch"] >= other["batch"] for other in too_large
+            ):
+                continue
             began = time.perf_counter()
             done = subprocess.run(
                 [sys.executable, __file__, "--case", json.dumps(case)], capture_output=True, text=True, check=False
             )
             if done.returncode == 0:
                 found[place].append(json.loads(done.stdout.splitlines()[-1]))
-            elif "out of memory" not in done.stderr:
+            elif "out of memory" in done.stderr:
+                too_large.append(case)
+            else:
                 sys.exit(done.stderr)
             label = f"round {turn + 1}: {case['part']} {case['kind']} {case['ratio']} batch {case['batch']}"
             print(f"{label}, {time.perf_counter() - began:.0f} s", file=sys.stderr)
+            keep(summary(cases, found))
+    return summary(cases, found)
+
+
+def summary(cases: list[dict[str, Any]], found: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Each case with the medians of what was found; without numbers where nothing was."""
     rows = []
     for case, results in zip(cases, found, strict=True):
         if results:
