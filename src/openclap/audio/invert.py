@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
+from torch.nn import functional as F
 
 from openclap.audio.mel import mel_filters
 from openclap.audio.mel_config import MelConfig
@@ -37,10 +38,14 @@ def invert_log_mel(
         generator: of the first phases; None starts from phases of 0, the same every time.
     """
     magnitudes = _magnitudes(features.float(), config)
+    least = 2 + config.n_fft // 2 // config.hop_length  # fewer frames are too short for the edges to be mirrored
+    magnitudes = F.pad(magnitudes, (0, max(0, least - len(features))))
     phases = torch.zeros_like(magnitudes)
     if generator is not None:
         phases = 2 * math.pi * torch.rand(magnitudes.shape, generator=generator)
     samples = _griffin_lim(magnitudes, torch.polar(torch.ones_like(phases), phases), config, iterations)
+    if len(features) < least:
+        samples = samples[: len(features) * config.hop_length]
     if config.int16_scale:
         samples = samples / 32768.0
     return samples / samples.abs().max().clamp(min=1.0)

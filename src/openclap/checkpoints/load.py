@@ -22,7 +22,7 @@ from openclap.checkpoints.native import BUNDLE_FILES, CONFIG_FILE, Bundle, is_bu
 from openclap.checkpoints.pickles import is_cut_off, is_pickle
 from openclap.checkpoints.source import is_safetensors, open_directory, open_file
 from openclap.checkpoints.tokenizer_files import TOKENIZER_FILES
-from openclap.errors import CheckpointError, some
+from openclap.errors import CheckpointError, ConfigError, first_line, some
 
 _HUB_FILE = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)/(?P<file>[\w.\-/]+?)(?:@(?P<revision>[\w./-]+))?")
 _WEIGHTS = (".pt", ".pth", ".bin", ".safetensors")
@@ -42,7 +42,9 @@ def load(
 
     Raises:
         CheckpointError: if there is nothing, or nothing that openclap reads; says what was found instead.
+        ConfigError: if there is no such device here.
     """
+    _check_device(device)
     found = locate(path_or_name)
     if isinstance(found, Path):
         if tokenizer is not None:
@@ -100,6 +102,16 @@ def recognise(source: Source) -> str:
         f"{source.path}: holds {len(source.names)} tensors ({shown}, …) of no model that openclap reads; it "
         f"reads {known}"
     )
+
+
+def _check_device(device: str | torch.device) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # what torch raises for names and for builds without CUDA
+        reason = first_line(error)
+        raise ConfigError(
+            f"device {str(device)!r} cannot be used here ({reason}): give cpu, or cuda where torch sees a GPU"
+        ) from error
 
 
 def _from_hub(name: str) -> Path | Source:

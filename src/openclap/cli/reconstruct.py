@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from openclap.cli.options import Device, Json, Model, device_name
+from openclap.cli.options import MOST, Device, Json, Model, device_name
 
 
 def reconstruct(
@@ -19,7 +19,7 @@ def reconstruct(
     sound: Annotated[
         Path | None, typer.Option("--sound", help="Write the sound of the reconstruction, too; a WAV file, and rough.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the mask.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=MOST, help="Of the mask.")] = 0,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -31,14 +31,19 @@ def reconstruct(
     """
     import math
 
+    from openclap.atomic import file_written_whole
     from openclap.checkpoints.load import load
     from openclap.cli.output import Output
+    from openclap.cli.targets import file_target
     from openclap.evaluation.pictures import draw_features
     from openclap.inference.reconstruct import as_sound
     from openclap.inference.reconstruct import reconstruct as reconstructed
     from openclap.models.masking import MaskingConfig
 
     output = Output(as_json)
+    file_target(out, ".png", of="the picture", read=[clip])
+    if sound is not None:
+        file_target(sound, ".wav", of="the sound", option="--sound", read=[clip])
     shares: dict[str, object] = {"ratio": ratio}
     if kind == "2d" and 0 <= ratio <= 1:
         each = 1 - math.sqrt(1 - ratio)
@@ -56,13 +61,15 @@ def reconstruct(
         (title, found.reconstruction),
     ]
     mel = bundle.frontend.config.mel
-    draw_features(panels, len(found.features) * mel.hop_length / mel.sample_rate_hz, out)
+    with file_written_whole(out) as fresh:
+        draw_features(panels, len(found.features) * mel.hop_length / mel.sample_rate_hz, fresh)
     output.say("The picture is in ", (str(out), "bold"))
     output.say(f"Error over what was masked: {found.error:.3f}" + (", where 1 is knowing nothing" if borrowed else ""))
     if sound is not None:
         import soundfile
 
         waveform = as_sound(bundle, found.reconstruction)
-        soundfile.write(sound, waveform.samples, waveform.sample_rate_hz, format="WAV")
+        with file_written_whole(sound) as fresh:
+            soundfile.write(fresh, waveform.samples, waveform.sample_rate_hz, format="WAV")
         output.say("A rough sound of it is in ", (str(sound), "bold"))
     output.result({"picture": out, "sound": sound, "masked": masked_share, "error": found.error})

@@ -25,12 +25,25 @@ def jsonl_target(path: Path, *, of: str = "a manifest", read: Iterable[Path] = (
     """
     if path.suffix != ".jsonl":
         raise ConfigError(f"{path}: {of} is written as JSON Lines: give a name that ends in .jsonl")
-    if path.is_dir():
-        raise ConfigError(f"{path} is a folder: --out takes the file to write, as {path / 'out.jsonl'}")
-    folder_target(path.parent)
-    for given in read:
-        if path.exists() and given.exists() and given.samefile(path):  # also where case, or a link, is all that differs
-            raise ConfigError(f"--out {path} is read by this very command, and would be lost: give another name")
+    _check_file(path, option="--out", read=read)
+
+
+def file_target(path: Path, ending: str, *, of: str, option: str = "--out", read: Iterable[Path] = ()) -> None:
+    """Make sure that a file of another kind may be written.
+
+    Args:
+        path: the file.
+        ending: of its name, as ".png"; in any case.
+        of: what it will hold.
+        option: that names it.
+        read: files that the same command reads, and that must not be written over.
+
+    Raises:
+        ConfigError: as for `jsonl_target`.
+    """
+    if path.suffix.lower() != ending:
+        raise ConfigError(f"{option} {path}: {of} is a {ending[1:].upper()} file: give a name that ends in {ending}")
+    _check_file(path, option=option, read=read)
 
 
 def folder_target(path: Path, *, option: str = "--out") -> None:
@@ -84,6 +97,16 @@ def note_target(path: Path, *, by: str) -> None:
     """Note beside a file that is about to be written which command it is of, so that it may write it again."""
     with file_written_whole(_note(path, by)) as fresh:
         fresh.write_text(json.dumps({"written_by": f"openclap {by}"}) + "\n", encoding="utf-8")
+
+
+def _check_file(path: Path, *, option: str, read: Iterable[Path]) -> None:
+    if path.is_dir():
+        example = path / f"out{path.suffix}"
+        raise ConfigError(f"{path} is a folder: {option} takes the file to write, as {example}")
+    folder_target(path.parent, option=option)
+    for given in read:
+        if path.exists() and given.exists() and given.samefile(path):  # also where case, or a link, is all that differs
+            raise ConfigError(f"{option} {path} is read by this very command, and would be lost: give another name")
 
 
 def _note(path: Path, by: str) -> Path:

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float32
 from torch import Tensor
 
 from openclap.audio.invert import invert_log_mel
-from openclap.audio.source import AudioSource
+from openclap.audio.source import AudioSource, source_name
 from openclap.checkpoints.native import Bundle
 from openclap.errors import ConfigError
 from openclap.models.encoder import patch_encoder
@@ -23,6 +23,8 @@ from openclap.types import Waveform
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
     """A clip's features, and what was made of a part of them; all of shape (frames, mels).
+
+    Frames that the front-end has added to those of a short clip are left out: they are no sound, and easy to guess.
 
     Attributes:
         features: the model's log-mel of the clip.
@@ -55,7 +57,7 @@ def reconstruct(bundle: Bundle, source: AudioSource, masking: MaskingConfig, *, 
         seed: of the mask.
 
     Raises:
-        ConfigError: if the model has no decoder, or nothing is masked.
+        ConfigError: if the model has no decoder, or nothing of the clip is masked.
         AudioError: if the sound cannot be used.
     """
     model, frontend = bundle.model.eval(), bundle.frontend.eval()
@@ -68,23 +70,34 @@ def reconstruct(bundle: Bundle, source: AudioSource, masking: MaskingConfig, *, 
         raise ConfigError("nothing is masked, so that there is nothing to reconstruct: raise the ratio")
     encoder = patch_encoder(model.audio_encoder, model.resolved_config().audio.name, "reconstruction")
     device = model.logit_scale.device
-    features = frontend.to(device)(frontend.batch([frontend.load(source)]).to(device))
+    audio = frontend.batch([frontend.load(source)])
+    features = frontend.to(device)(audio.to(device))
+    own = features.shape[2]
+    if audio.lengths is not None:
+        own = min(own, frontend.config.mel.frames_cut(int(audio.lengths[0])))
     patches = patchify(features, encoder.patch_size)
     mask = draw_mask(masking, patches, encoder.rows, torch.Generator(device).manual_seed(seed))
     predicted = model.decoder(encoder.encode(mask.keep(encoder.embed(features))), mask.restore_ids)
     errors = (predicted.float() - model.decoder.targets(patches)).square().mean(dim=2)
+    counted = mask.removed.clone()
+    counted[:, -(-own // encoder.patch_size) * encoder.rows :] = 0
+    if not counted.any():
+        raise ConfigError(
+            f"no patch of {source_name(source)} is masked, since it has only {own} frames: raise the ratio, or take "
+            "another seed"
+        )
     hidden = mask.removed[:, :, None].expand_as(patches)
     pixels = torch.where(hidden > 0, model.decoder.pixels(predicted, patches), patches)
 
     def grid(values: Tensor) -> np.ndarray[Any, Any]:
         whole = unpatchify(values, encoder.patch_size, features.shape[3])
-        return whole[0, 0, : features.shape[2]].cpu().numpy()
+        return whole[0, 0, :own].cpu().numpy()
 
     return Reconstruction(
         features=grid(patches),
         removed=grid(hidden) > 0,
         reconstruction=grid(pixels),
-        error=float((errors * mask.removed).sum() / mask.removed.sum()),
+        error=float((errors * counted).sum() / counted.sum()),
     )
 
 

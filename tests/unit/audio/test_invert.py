@@ -47,6 +47,16 @@ def test_the_sound_has_about_the_features_that_it_was_made_of(preset):
     assert float(difference) < 0.5  # rough: half of what features vary by
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("frames", [1, 2, 4])
+def test_a_clip_of_few_frames_has_a_sound_too(preset, frames):
+    config = MEL_PRESETS[preset].model_copy(update={"frames": None})
+    features = LogMel(config)(tones(config.sample_rate_hz, 500.0))[10 : 10 + frames]
+    sound = invert_log_mel(features, config, iterations=4)
+    assert 0 < len(sound) <= frames * config.hop_length
+    assert float(sound.abs().max()) > 1e-3
+
+
 def test_it_is_the_same_every_time_and_stays_within_full_scale():
     config = MEL_PRESETS["laion"]
     features = LogMel(config)(tones(config.sample_rate_hz, 440.0)) + 60

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ import soundfile
 import torch
 
 from openclap.audio.frontend import Frontend, FrontendConfig
+from openclap.audio.length import LengthConfig
+from openclap.audio.mel import LogMel
 from openclap.checkpoints.native import Bundle, BundleConfig, save_bundle
 from openclap.cli.app import run
 from openclap.errors import ConfigError
@@ -17,6 +20,7 @@ from openclap.inference.reconstruct import as_sound, reconstruct
 from openclap.models.clap import Clap, ClapConfig, EncoderConfig
 from openclap.models.mae_decoder import DecoderConfig
 from openclap.models.masking import MaskingConfig
+from openclap.types import Waveform
 
 FRONTEND = FrontendConfig.read(
     {
@@ -81,6 +85,38 @@ def test_the_seed_chooses_the_mask(sound):
     assert not np.array_equal(first, other)
 
 
+def filled_up(bundle: Bundle) -> Bundle:
+    """The bundle, with a front-end that adds frames of 0 to short clips, as AudioMAE's."""
+    length = LengthConfig(short="zero-pad-features")
+    frontend = bundle.config.frontend.model_copy(update={"length": length})
+    return replace(
+        bundle,
+        frontend=Frontend(frontend),
+        config=bundle.config.model_copy(update={"frontend": frontend}),
+    )
+
+
+def test_frames_that_were_added_to_a_short_clip_are_neither_shown_nor_judged():
+    bundle = filled_up(make_bundle())
+    torch.nn.init.zeros_(bundle.model.decoder.predict.weight)
+    clip = Waveform(CLIP[:3200], 8000)  # 0.4 s of a window of 0.96 s
+    found = reconstruct(bundle, clip, HALF)
+    own = len(LogMel(FRONTEND.mel.model_copy(update={"frames": None}))(torch.from_numpy(CLIP[:3200])))
+    assert own < 48
+    assert len(found.features) == len(found.removed) == len(found.reconstruction) == own
+    # The error of patches that are all added would be 0, since their values are their mean.
+    assert found.error == pytest.approx(1.0, abs=0.01)
+    assert as_sound(bundle, found.reconstruction).duration_s <= 0.42
+
+
+def test_a_mask_that_spares_the_few_frames_of_a_short_clip_is_said():
+    bundle = filled_up(make_bundle())
+    clip = Waveform(CLIP[:800], 8000)
+    one_token = MaskingConfig(kind="1d", ratio=0.04)  # of 24, of which the clip has 4
+    with pytest.raises(ConfigError, match="no patch of <waveform> is masked, since it has only"):
+        reconstruct(bundle, clip, one_token)
+
+
 def test_what_cannot_be_reconstructed_is_said(sound):
     with pytest.raises(ConfigError, match="'tiny' has no decoder"):
         reconstruct(make_bundle(with_decoder=False), sound, HALF)
@@ -116,3 +152,37 @@ def test_the_command_refuses_a_ratio_that_leaves_nothing_to_do(ratio, sound, tmp
     arguments = ["reconstruct", str(tmp_path / "model"), str(sound), "--out", str(tmp_path / "picture.png")]
     for kind in ("1d", "2d"):
         assert run([*arguments, "--kind", kind, "--ratio", ratio]) == 2
+
+
+def test_the_command_writes_over_nothing_that_it_reads_and_says_what_is_wrong_with_a_place_at_once(
+    sound, tmp_path, capsys
+):
+    before = sound.read_bytes()
+    (tmp_path / "folder.png").mkdir()
+    good = ["--out", str(tmp_path / "picture.png")]
+    for options, message in [
+        (["--out", str(sound)], "the picture is a PNG file: give a name that ends in .png"),
+        ([*good, "--sound", str(sound)], "would be lost"),
+        ([*good, "--sound", str(tmp_path / "picture.png")], "the sound is a WAV file: give a name that ends in .wav"),
+        (["--out", str(tmp_path / "folder.png")], "is a folder"),
+        ([*good, "--sound", str(sound / "in" / "it.wav")], "is a file, and not a folder"),
+    ]:
+        assert run(["reconstruct", str(tmp_path / "no-model"), str(sound), *options]) == 2  # before it looks for one
+        assert message in " ".join(capsys.readouterr().err.split())
+    assert sound.read_bytes() == before
+    assert not (tmp_path / "picture.png").exists()
+
+
+def test_the_command_makes_the_folders_of_its_files(sound, tmp_path):
+    pytest.importorskip("matplotlib")
+    save_bundle(make_bundle(), tmp_path / "model")
+    files = [tmp_path / "pictures" / "one.png", tmp_path / "sounds" / "one.wav"]
+    arguments = ["reconstruct", str(tmp_path / "model"), str(sound), "--out", str(files[0]), "--sound", str(files[1])]
+    assert run(arguments) == 0
+    assert all(file.exists() for file in files)
+
+
+@pytest.mark.parametrize("option", ["--device=tpu", "--seed=-1", "--seed=99999999999999999999999"])
+def test_the_command_refuses_what_is_no_device_and_no_seed(option, sound, tmp_path):
+    save_bundle(make_bundle(), tmp_path / "model")
+    assert run(["reconstruct", str(tmp_path / "model"), str(sound), "--out", str(tmp_path / "p.png"), option]) == 2
