@@ -30,7 +30,8 @@ class DropPath(nn.Module):
         """The same of samples of several lengths, packed."""
         if not self.training or self.rate == 0:
             return branch
-        tokens = torch.tensor([count for clips, count in shapes for _ in range(clips)]).to(branch.device)
+        counts = [count for clips, count in shapes for _ in range(clips)]
+        tokens = torch.tensor(counts).to(branch.device, non_blocking=True)
         factors = self._factors(branch, len(tokens)).repeat_interleave(tokens, output_size=len(branch))
         return branch * factors[:, None]
 

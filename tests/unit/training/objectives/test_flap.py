@@ -134,6 +134,17 @@ def test_sound_that_is_masked_gets_no_gradient_neither_as_input_nor_as_target(ma
     assert moved.sum(dim=1).tolist() == [8] * len(features)  # a quarter of 32
 
 
+def test_masks_by_energy_hear_the_loudest_patches_of_each_clip(make_masked, clips):
+    features, batch = clips
+    features.requires_grad_()
+    loud = flap(masking={"kind": "energy", "ratio": 0.75, "sharpness": 1e6})
+    loud(make_masked().train(), features, batch)["loss"].backward()
+    heard = patchify(features.grad, 16).abs().sum(dim=2) > 0
+    loudest = patchify(features.detach(), 16).mean(dim=2).topk(8).indices  # a quarter of 32
+    assert heard.sum(dim=1).tolist() == [8] * len(features)
+    assert heard.gather(1, loudest).all()
+
+
 def test_both_losses_are_in_the_sum_by_their_weight(make_masked, clips):
     parts = []
     for weight in (1.0, 3.0):

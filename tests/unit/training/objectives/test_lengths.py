@@ -8,12 +8,20 @@ from dataclasses import replace
 import pytest
 import torch
 
-from openclap.models.clap import Clap
+from openclap.models.clap import Clap, EncoderConfig
+from openclap.models.masking import MaskingConfig
 from openclap.training.objectives.base import ObjectiveConfig, build_objective
+from openclap.training.objectives.masked import MaskedClips
 from openclap.types import PairBatch
 
 FRAMES = torch.tensor([128, 10, 48, 41, 128, 16])
 ALL = {"loss": "mse", "over": "all"}
+MASKINGS = [
+    {"kind": "1d", "ratio": 0.9},
+    {"kind": "2d", "time_ratio": 0.5, "mel_ratio": 0.5},
+    {"kind": "block", "ratio": 0.5, "block": 2},
+    {"kind": "energy", "ratio": 0.75},
+]
 ROUNDING = {"atol": 1e-5, "rtol": 1e-5}  # float32 sums in another order
 Clips = tuple[torch.Tensor, PairBatch]
 
@@ -65,16 +73,7 @@ def test_reconstruction_is_the_mean_over_the_clips_own_patches(
     torch.testing.assert_close(mae(model, features, batch)["loss"], expected, **ROUNDING)
 
 
-@pytest.mark.parametrize(
-    "masking",
-    [
-        {"kind": "1d", "ratio": 0.9},
-        {"kind": "2d", "time_ratio": 0.5, "mel_ratio": 0.5},
-        {"kind": "block", "ratio": 0.5, "block": 2},
-        {"kind": "energy", "ratio": 0.75},
-    ],
-    ids=lambda masking: masking["kind"],
-)
+@pytest.mark.parametrize("masking", MASKINGS, ids=lambda masking: masking["kind"])
 def test_every_mask_trains_both_losses_on_clips_of_any_length(
     make_masked: Callable[..., Clap], lengths: Clips, masking: dict[str, object]
 ) -> None:
@@ -86,3 +85,18 @@ def test_every_mask_trains_both_losses_on_clips_of_any_length(
         if "logit" not in name:
             assert parameter.grad is not None, name
             assert parameter.grad.isfinite().all(), name
+
+
+@pytest.mark.parametrize("masking", MASKINGS, ids=lambda masking: masking["kind"])
+@pytest.mark.parametrize("frames", [None, FRAMES], ids=["one length", "lengths"])
+def test_no_mask_waits_for_the_device_or_mixes_devices(
+    make_masked: Callable[..., Clap], clips: Clips, frames: torch.Tensor | None, masking: dict[str, object]
+) -> None:
+    """A tensor on "meta" has no values: who asks for one, as a GPU would have to be waited for, gets an error."""
+    encoder = EncoderConfig(name="vit-micro", options={"n_mels": 64, "cls_token": True, "drop_path": 0.2})
+    model = make_masked(audio=encoder).to("meta").train()
+    masked = MaskedClips(model, clips[0].to("meta"), frames)
+    encoded, masks = masked.encoded(MaskingConfig.read(masking))
+    assert masked.pooled(encoded).shape == (len(FRAMES), 32)
+    for tokens, mask in zip(encoded, masks, strict=True):
+        assert model.decoder.targets(model.decoder(tokens, mask.restore_ids, mask.kept_and_some(0.5))).is_meta

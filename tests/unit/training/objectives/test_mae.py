@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from openclap.errors import ConfigError
+from openclap.models.layers.patches import patchify
 from openclap.training.objectives.base import ObjectiveConfig, build_objective
 
 
@@ -29,6 +30,18 @@ def test_it_needs_no_text_and_trains_encoder_and_decoder(make_masked, sounds):
     assert list(parts) == ["loss"]
     untouched = [name for name, parameter in model.named_parameters() if parameter.grad is None]
     assert untouched == ["logit_scale"]
+
+
+@pytest.mark.parametrize(
+    ("options", "heard"),
+    [({}, 6), ({"masking": {"kind": "1d", "ratio": 0.5}}, 16), ({"masking": {"kind": "2d", "time_ratio": 0.75}}, 8)],
+)
+def test_as_many_patches_are_heard_as_the_mask_leaves(make_masked, sounds, options, heard):
+    features, batch = sounds
+    features.requires_grad_()
+    mae(**options)(make_masked(text=None).train(), features, batch)["loss"].backward()
+    moved = patchify(features.grad, 16).abs().sum(dim=2) > 0
+    assert moved.sum(dim=1).tolist() == [heard] * len(features)  # of 32; a fifth, rounded down, unless told otherwise
 
 
 def test_of_normalised_targets_an_untrained_decoder_knows_nothing(make_masked, sounds):
