@@ -1,15 +1,17 @@
 """What do masking and reconstruction buy for learning from real sound? The same minutes for each, several seeds.
 
     python benchmarks/ablation.py --data MANIFEST --out runs/ablation [--arm none 1d 2d …] [--seed 0 1 2]
-                                  [--minutes 10] [--json FILE] [--figure FILE.png]
+                                  [--minutes 10 | --steps 107] [--json FILE] [--figure FILE.png]
     python benchmarks/ablation.py --data MANIFEST --out runs/sweep --sweep ratio [--values 0.5 0.65 0.75 0.85]
     python benchmarks/ablation.py --data MANIFEST --out runs/sweep --sweep weight [--values 0.1 0.3 1]
     python benchmarks/ablation.py --data MANIFEST --out runs/ablation --calibrate [--arm …]
 
 Each arm is the recipe `flap-tiny` with other masks, or with reconstruction, or with HTSAT ("htsat": the recipe
 `starter`, with its own front-end and `flap-tiny`'s augmentation and optimiser; "htsat-adamw": with its own optimiser);
-"pretrained" begins with the encoder of an MAE run of the same minutes on the same clips. All have the same minutes of
-training, the same frozen text encoder, batch and captions. A run that is there is evaluated again, not trained again.
+"-recon" decodes all that is masked in two blocks, "-light" a quarter of it in one; "pretrained" begins with the encoder
+of an MAE run of the same minutes on the same clips, lightly decoded. All have the same minutes of training (or steps,
+with --steps), the same frozen text encoder, batch and captions. A run that is there is evaluated again, not trained
+again.
 
 The clock ends every run, which is fair on an idle machine alone. So `--calibrate` first measures there how long a step
 of each arm takes (calibration.json); where that file lies in OUT, each arm takes as many steps as the minutes hold, and
@@ -17,7 +19,7 @@ what else the machine does then changes no result.
 
 Arms are trained on the whole training split and reported on the test split: retrieval over the test clips that have
 titles, and zero-shot on ESC-10's fold 5, with chance beside each. A sweep is trained without ESC-10's fold 4 and
-reported on that alone; nothing is chosen by the test split.
+reported on that alone, "weight" with the light decoder; nothing is chosen by the test split.
 """
 
 from __future__ import annotations
@@ -34,7 +36,6 @@ import arms
 
 BATCH = 192
 RATIO = 0.88
-WEIGHT = 1.0
 MASKS: dict[str, dict[str, Any]] = {
     "none": {"kind": "none"},
     "1d": {"kind": "1d", "ratio": RATIO},
@@ -42,13 +43,13 @@ MASKS: dict[str, dict[str, Any]] = {
     "block": {"kind": "block", "ratio": RATIO},
     "energy": {"kind": "energy", "ratio": RATIO},
 }
-RECONSTRUCTION = {"loss": "mse", "over": "masked"}
 DECODER = {"dim": 128, "depth": 2, "heads": 4, "blocks": "global"}
+LIGHT_DECODER = DECODER | {"depth": 1}
+LIGHT = {"loss": "mse", "over": "masked", "share": 0.25}
 ARMS = (
-    *("none", "1d", "2d", "none-recon", "1d-recon", "2d-recon"),
+    *("none", "1d", "2d", "none-recon", "1d-recon", "2d-recon", "1d-light"),
     *("htsat", "htsat-adamw", "block", "energy", "pretrained"),
 )
-OPTIMISER = ("name", "lr", "muon_lr_factor", "weight_decay")
 START = "start"
 """In the calibration: the seconds that the first two epochs take longer, to read clips and to encode captions."""
 DEFAULT_ARMS = ("none", "1d", "2d", "none-recon", "1d-recon", "2d-recon", "htsat")
@@ -62,6 +63,7 @@ def main() -> None:
     parser.add_argument("--arm", nargs="+", default=list(DEFAULT_ARMS), choices=ARMS)
     parser.add_argument("--seed", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--steps", type=int, help="of each arm, instead of minutes")
     parser.add_argument("--sweep", choices=["ratio", "weight"])
     parser.add_argument("--values", type=float, nargs="+")
     parser.add_argument("--calibrate", action="store_true", help="measure the arms' steps, and train nothing else")
@@ -77,32 +79,37 @@ def main() -> None:
     rows = []
     for seed in given.seed:  # seed by seed, so that a busy hour meets all arms alike
         for name, settings in runs:
-            out = given.out / f"{name}-{given.minutes:g}min-seed{seed}"
+            length = f"{given.minutes:g}min" if given.steps is None else f"{given.steps}steps"
+            out = given.out / f"{name}-{length}-seed{seed}"
             chosen = [*settings, *given.settings]
             if name == "pretrained":
-                run = pretrain(seed, given.data, out, end_after("mae", given.minutes, given.out))
+                run = pretrain(seed, given.data, out, end_after("mae", given))
                 chosen.append(f"audio_init.source={run / 'last'}")
-            training = train(name, chosen, seed, given.data, out, end_after(name, given.minutes, given.out))
+            training = train(name, chosen, seed, given.data, out, end_after(name, given))
             rows += [{"arm": name, "seed": seed, **training, **row} for row in arms.evaluate(out, given.data, where)]
-            arms.write(rows, given.json, reported_on="validation" if given.sweep else "test", minutes=given.minutes)
+            reported_on = "validation" if given.sweep else "test"
+            arms.write(rows, given.json, reported_on=reported_on, minutes=None if given.steps else given.minutes)
     arms.show(rows)
     if given.figure is not None:
         arms.draw(rows, given.figure)
 
 
-def arm_settings(arm: str, ratio: float | None = None, weight: float = WEIGHT) -> list[str]:
+def arm_settings(arm: str, ratio: float | None = None, weight: float = 1.0) -> list[str]:
     """The settings that make an arm of the recipe."""
     if arm.startswith("htsat"):
-        return _hearing() if arm == "htsat-adamw" else _hearing() + _optimiser()
-    mask = dict(MASKS[arm.removesuffix("-recon") if arm != "pretrained" else "1d"])
+        return _hearing() if arm == "htsat-adamw" else _hearing() + arms.as_settings(arms.optimiser())
+    kind, _, reconstruction = arm.partition("-")
+    mask = dict(MASKS["1d" if arm == "pretrained" else kind])
     if ratio is not None:
         mask["ratio"] = ratio
     options: dict[str, Any] = {"masking": mask}
     settings = []
-    if arm.endswith("-recon"):
-        over = "all" if mask["kind"] == "none" else "masked"  # where nothing is masked, all there is to reconstruct
-        options |= {"reconstruction": RECONSTRUCTION | {"over": over}, "weight": weight}
-        settings.append(f"model.decoder={json.dumps(DECODER)}")
+    if reconstruction:
+        over = "all" if kind == "none" else "masked"  # where nothing is masked, all there is to reconstruct
+        judged = LIGHT if reconstruction == "light" else {"loss": "mse", "over": over}
+        options |= {"reconstruction": judged, "weight": weight}
+        decoder = LIGHT_DECODER if reconstruction == "light" else DECODER
+        settings.append(f"model.decoder={json.dumps(decoder)}")
     return [f"objective.options={json.dumps(options)}", *settings]
 
 
@@ -110,8 +117,11 @@ def _sweep(given: argparse.Namespace) -> list[tuple[str, list[str]]]:
     if given.sweep == "ratio":
         values = given.values or [0.5, 0.65, 0.75, 0.85, 0.9]
         return [(f"ratio-{value:g}", arm_settings("1d", ratio=value)) for value in values]
-    values = given.values or [0.03, 0.1, 0.3, 1.0]
-    return [(f"weight-{value:g}", arm_settings("1d-recon", weight=value)) for value in values]
+    values = given.values or [0, 0.03, 0.1, 0.3, 1.0]
+    return [
+        (f"weight-{value:g}", arm_settings("1d-light", weight=value) if value else arm_settings("1d"))
+        for value in values
+    ]
 
 
 def calibrate(runs: list[tuple[str, list[str]]], given: argparse.Namespace) -> None:
@@ -137,13 +147,15 @@ def calibrate(runs: list[tuple[str, list[str]]], given: argparse.Namespace) -> N
         _keep(found, given.out)
 
 
-def end_after(name: str, minutes: float, out: Path) -> list[str]:
+def end_after(name: str, given: argparse.Namespace) -> list[str]:
     """The settings that end an arm: at the steps that its minutes hold on the calibrated machine, or by the clock."""
-    found = _calibration(out)
+    found, steps = _calibration(given.out), given.steps
     each = found.get(name.replace("pretrained", "1d"))
-    if each is None or START not in found:
-        return [f"trainer.max_minutes={minutes}"]
-    return [f"trainer.max_steps={round((60 * minutes - found[START]) / each)}", "trainer.max_minutes=null"]
+    if steps is None and (each is None or START not in found):
+        return [f"trainer.max_minutes={given.minutes}"]
+    if steps is None:
+        steps = round((60 * given.minutes - found[START]) / each)
+    return [f"trainer.max_steps={steps}", "trainer.max_minutes=null"]
 
 
 def _keep(found: dict[str, float], out: Path) -> None:
@@ -168,10 +180,11 @@ def train(name: str, settings: list[str], seed: int, data: Path, out: Path, end:
 def pretrain(seed: int, data: Path, out: Path, end: list[str]) -> Path:
     """An MAE run of flap-tiny's encoder on the training clips alone; trained now unless it is there."""
     run = out.with_name(f"{out.name}-mae")
-    tiny = _tiny()
+    tiny = arms.flap_tiny()
     settings = {
         "model.audio": tiny["model"]["audio"],
-        "model.decoder": DECODER,
+        "model.decoder": LIGHT_DECODER,
+        "objective.options.reconstruction": LIGHT,
         "frontend": tiny["frontend"],
         "data.batch_size": BATCH,
         "data.workers": 0,
@@ -180,25 +193,13 @@ def pretrain(seed: int, data: Path, out: Path, end: list[str]) -> Path:
         "trainer.max_epochs": None,
         "seed": seed,
     }
-    chosen = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
-    arms.train("mae-vitb", [*chosen, *_hearing(), *_optimiser(), *end], data, run)
+    arms.train("mae-vitb", [*arms.as_settings(settings | arms.optimiser()), *_hearing(), *end], data, run)
     return run
-
-
-def _tiny() -> dict[str, Any]:
-    from openclap.recipes.registry import recipes
-
-    return recipes.get("flap-tiny")().plain()
 
 
 def _hearing() -> list[str]:
     """What flap-tiny does to clips by chance, and that their features are made once, for other recipes."""
-    return [f"data.{key}={json.dumps(_tiny()['data'][key])}" for key in ("augment", "reads")]
-
-
-def _optimiser() -> list[str]:
-    """The optimiser of flap-tiny, for other recipes."""
-    return [f"optim.{key}={json.dumps(_tiny()['optim'][key])}" for key in OPTIMISER]
+    return arms.as_settings({f"data.{key}": arms.flap_tiny()["data"][key] for key in ("augment", "reads")})
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""What ablations on the real clips share: arms of a recipe trained by the command line, scored, shown and drawn.
+"""What ablations share: arms of a recipe trained by the command line, scored, shown and drawn.
 
-Imported by `ablation.py` and `captions.py`; nothing to run here.
+Imported by `ablation.py`, `captions.py` and `demo.py`; nothing to run here.
 
-Arms are scored by retrieval over the clips that have titles, both ways, and zero-shot on ESC-10; chance beside each.
+Arms are scored by retrieval, both ways, and zero-shot; chance beside each. Unless told otherwise, over the clips that
+have titles and on ESC-10.
 """
 
 from __future__ import annotations
@@ -22,11 +23,16 @@ from openclap.training.log import read_log
 CLI = [sys.executable, "-m", "openclap"]
 TEST = ["--where", "split=test"]
 VALIDATION = ["--where", "split=train", "--where", "fold=4"]
+STARTER = {
+    "retrieval": ["--where", "has_caption=true", "--set", "retrieval.clean_titles=true"],
+    "zero-shot": ["--where", "source=esc10", "--set", "zero-shot.prompts=ensemble"],
+}
 SHOWN = {
     "A→T R@10": ("retrieval", "a2t_r10"),
     "T→A R@10": ("retrieval", "t2a_r10"),
-    "zero-shot ESC-10": ("zero-shot", "top1"),
+    "zero-shot": ("zero-shot", "top1"),
 }
+OPTIMISER = ("name", "lr", "muon_lr_factor", "weight_decay")
 
 Row = dict[str, Any]
 
@@ -39,6 +45,8 @@ def train(recipe: str, settings: list[str], data: Path, out: Path) -> Row:
     else:
         options = [part for setting in settings for part in ("--set", setting)]
         ask_nothing([*CLI, "train", recipe, "--data", str(data), "--out", str(out), *options])
+    if not _ended(out):
+        raise SystemExit(f"{out} was stopped before its end: run this again, and it goes on")
     begun = next(event for event in read_log(out / "log.jsonl") if event["kind"] == "start")
     last = steps(out)[-1]
     return {
@@ -53,15 +61,37 @@ def steps(run: Path) -> list[Row]:
     return [event for event in read_log(run / "log.jsonl") if event["kind"] == "step"]
 
 
-def evaluate(run: Path, data: Path, where: list[str]) -> list[Row]:
-    """The shown scores of a run's last checkpoint: its end chose it, and no score did."""
-    common = [str(run / "last"), "--no-check", "--data", str(data), "--json", *where]
-    about = {
-        "retrieval": ["--where", "has_caption=true", "--set", "retrieval.clean_titles=true"],
-        "zero-shot": ["--where", "source=esc10", "--set", "zero-shot.prompts=ensemble"],
+def evaluate(run: Path, data: Path, where: list[str], tasks: dict[str, list[str]] | None = None) -> list[Row]:
+    """The shown scores of a run's last checkpoint: its end chose it, and no score did.
+
+    Args:
+        run: its directory.
+        data: the manifest.
+        where: options that choose the split.
+        tasks: each task with its own options; None is those on the starter's clips.
+    """
+    common = ["--no-check", "--data", str(data), "--json", *where]
+    found = {
+        task: ask([*CLI, "eval", str(run / "last"), task, *common, *own]) for task, own in (tasks or STARTER).items()
     }
-    found = {task: ask([*CLI, "eval", common[0], task, *common[1:], *own]) for task, own in about.items()}
     return [{"score": name, **found[task]["results"][0]["scores"][key]} for name, (task, key) in SHOWN.items()]
+
+
+def flap_tiny() -> Row:
+    """The recipe, as plain data, for arms that have a part of it."""
+    from openclap.recipes.registry import recipes
+
+    return recipes.get("flap-tiny")().plain()
+
+
+def optimiser() -> Row:
+    """The optimiser of flap-tiny, as settings of other recipes."""
+    return {f"optim.{key}": flap_tiny()["optim"][key] for key in OPTIMISER}
+
+
+def as_settings(values: Row) -> list[str]:
+    """Values by their dotted names, as `--set` takes them."""
+    return [f"{key}={json.dumps(value)}" for key, value in values.items()]
 
 
 def ask(command: list[str]) -> Row:
