@@ -78,6 +78,15 @@ def test_a_raw_prediction_is_taken_as_it_is(sound):
     assert float(np.abs(found.reconstruction[found.removed]).max()) == 0.0
 
 
+def test_the_error_is_that_of_what_was_masked_and_not_of_what_was_heard(sound):
+    bundle = make_bundle("raw")
+    torch.nn.init.zeros_(bundle.model.decoder.predict.weight)  # predicts 0 everywhere, in raw values
+    found = reconstruct(bundle, sound, HALF)
+    masked, heard = np.square(found.features[found.removed]).mean(), np.square(found.features[~found.removed]).mean()
+    assert found.error == pytest.approx(masked, rel=1e-4)  # float32 sums in another order
+    assert abs(heard / masked - 1) > 1e-3  # or this could not be told
+
+
 def test_the_seed_chooses_the_mask(sound):
     bundle = make_bundle()
     first, same, other = (reconstruct(bundle, sound, HALF, seed=seed).removed for seed in (0, 0, 1))

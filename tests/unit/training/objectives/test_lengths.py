@@ -92,7 +92,10 @@ def test_every_mask_trains_both_losses_on_clips_of_any_length(
 def test_no_mask_waits_for_the_device_or_mixes_devices(
     make_masked: Callable[..., Clap], clips: Clips, frames: torch.Tensor | None, masking: dict[str, object]
 ) -> None:
-    """A tensor on "meta" has no values: who asks for one, as a GPU would have to be waited for, gets an error."""
+    """A tensor on "meta" has no values: who asks for one, as a GPU would have to be waited for, gets an error.
+
+    So does who reckons with one and with one on the CPU; of an index that was left on the CPU it says nothing.
+    """
     encoder = EncoderConfig(name="vit-micro", options={"n_mels": 64, "cls_token": True, "drop_path": 0.2})
     model = make_masked(audio=encoder).to("meta").train()
     masked = MaskedClips(model, clips[0].to("meta"), frames)
