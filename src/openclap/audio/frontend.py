@@ -78,6 +78,11 @@ class FrontendConfig(Config):
         return self.mel.count_frames(self.window_samples)
 
     @property
+    def cuts_window(self) -> bool:
+        """Whether `mel.frames` cuts off more of each window than the one frame that some framings have more."""
+        return self.mel.frames is not None and self.mel.frames_cut(self.window_samples) > self.mel.frames + 1
+
+    @property
     def views(self) -> int:
         """Views of each clip: 4 with feature fusion, else 1."""
         return 1 if self.fusion is None else VIEWS

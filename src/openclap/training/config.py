@@ -75,6 +75,14 @@ class RunConfig(Config):
                 "trainer.text_cache_bytes keeps what a frozen text encoder says, but this one learns: "
                 "set optim.text_encoder.frozen to true, or trainer.text_cache_bytes to 0"
             )
+        if self.init is None and self.frontend.cuts_window:  # as it may be in a model that hears so already
+            mel = self.frontend.mel
+            raise ValueError(
+                f"frontend.window_s {self.frontend.window_s:g} has {mel.frames_cut(self.frontend.window_samples)} "
+                f"frames, but frontend.mel.frames {mel.frames} cuts every clip to its first {mel.frames}: set "
+                "frontend.mel.frames to null, or frontend.window_s to at most "
+                f"{(mel.frames or 0) * mel.hop_length / mel.sample_rate_hz:g}"
+            )
         if self.data.validation is None and (self.trainer.best_metric or "").startswith("validation/"):
             raise ValueError("trainer.best_metric asks for validation, but data.validation is not set")
         if self.schedule.shape == "plateau" and (self.data.validation is None or self.trainer.eval_every is None):

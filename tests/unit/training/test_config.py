@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from openclap.audio.frontend import FRONTEND_PRESETS
 from openclap.errors import ConfigError
 from openclap.training.config import RunConfig, check_resumable
 
@@ -45,6 +46,30 @@ def test_a_misspelt_setting_gets_the_right_one(config):
 def test_settings_that_contradict_each_other_are_refused(config, settings, message):
     with pytest.raises(ConfigError, match=message):
         config.override(settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "fits"),
+    [
+        (["window_s=20"], r"1998 frames, but frontend\.mel\.frames 1024 .*set .*frames to null, or .* at most 10\.24$"),
+        (["window_s=10.28"], "1026 frames"),
+        (["window_s=10.24"], None),
+        (["window_s=10.27"], None),  # one frame more, which some framings have anyway
+        (["window_s=2"], None),  # much silence, but nothing is lost: AudioMAE's way with short clips
+        (["window_s=20", "mel.frames=null"], None),
+        (["window_s=10.24", "mel.framing=centre"], None),  # 1025 frames, as of every centred window
+        (["window_s=10.24", "mel.framing=mirror-edges"], None),
+    ],
+)
+def test_a_window_is_no_longer_than_what_is_kept_of_it(settings, fits):
+    config = RunConfig.read(TREE | {"frontend": FRONTEND_PRESETS["audiomae"].plain()})
+    settings = [f"frontend.{setting}" for setting in settings]
+    if fits is None:
+        assert config.override(settings).frontend.window_s
+        return
+    with pytest.raises(ConfigError, match=fits):
+        config.override(settings)
+    assert config.override([*settings, "init=bundle"]).init == "bundle"  # a model that hears so can be trained on
 
 
 @pytest.mark.parametrize(
