@@ -24,7 +24,7 @@ class Watched:
 
     def __init__(self, embedder: Embedder, batch_size: int, advance: Any) -> None:
         self._embedder, self._batch_size, self._advance = embedder, batch_size, advance
-        self.identity = embedder.identity
+        self.identity, self.has_text = embedder.identity, embedder.has_text
 
     def embed_audio(self, sources: Sequence[Any]) -> np.ndarray:
         """A vector a sound."""

@@ -33,11 +33,15 @@ class Encoder:
     Args:
         model: what embeds.
         identity: what names the model in results; its own `identity` by default, where it has one.
+
+    Attributes:
+        has_text: whether the model reads texts; what does not say so (`has_text`) does.
     """
 
     def __init__(self, model: Embeds, identity: str | None = None) -> None:
         self._model = model
         self.identity: str | None = identity or getattr(model, "identity", None)
+        self.has_text: bool = getattr(model, "has_text", True)
         self._audio: dict[tuple[str, float, float | None], np.ndarray] = {}
         self._text: dict[str, np.ndarray] = {}
 

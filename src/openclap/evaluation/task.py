@@ -13,6 +13,7 @@ from openclap.data.manifest import Manifest
 from openclap.errors import EvaluationError, ManifestError
 from openclap.evaluation.encode import Embeds, Encoder
 from openclap.evaluation.results import Result, Score, now, versions
+from openclap.models.clap import NO_TEXT
 from openclap.registry import Registry
 
 
@@ -49,6 +50,7 @@ class EvalTask:
         run: (encoder, clips, settings) to the outcome.
         check: (clips, settings) to nothing, or an `EvaluationError` if the task cannot be done on these clips. It is
             asked of every task before the first one runs.
+        needs_text: whether it embeds texts: a model without a text tower is refused before all else.
     """
 
     name: str
@@ -57,6 +59,7 @@ class EvalTask:
     config: type[TaskConfig]
     run: Callable[[Encoder, Manifest, Any], Outcome]
     check: Callable[[Manifest, Any], object] = lambda manifest, config: None  # noqa: ARG005
+    needs_text: bool = False
 
 
 tasks: Registry[EvalTask] = Registry("task", "openclap.evaluation.tasks")
@@ -80,12 +83,15 @@ def evaluate(
     Raises:
         UnknownNameError: for a task that is not registered.
         ConfigError: for a wrong setting.
-        EvaluationError: if a task cannot be done on these clips.
+        EvaluationError: if a task cannot be done on these clips, or with this model.
     """
     encoder = model if isinstance(model, Encoder) else Encoder(model)
     settings = plan if isinstance(plan, Mapping) else {name: {} for name in plan}
     # All tasks are asked before the first one runs: what one of them misses should not cost an hour of embedding.
     ready = [(task := tasks.get(name), task.config.read(settings[name], origin=f"task {name}")) for name in settings]
+    for task, _ in ready:
+        if task.needs_text and not encoder.has_text:
+            raise EvaluationError(f"task {task.name} compares sounds with texts, but this model {NO_TEXT}")
     chosen = [_clips(manifest, task, config) for task, config in ready]
     return [
         _run(encoder, manifest, clips, task, config, model_path)

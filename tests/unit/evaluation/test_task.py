@@ -134,6 +134,17 @@ def test_a_task_that_cannot_be_done_stops_the_others_before_anything_is_embedded
     assert model.heard == []
 
 
+def test_a_model_without_texts_is_refused_before_anything_is_embedded(
+    manifest: Manifest, oracle: Callable[..., Any]
+) -> None:
+    model = oracle()
+    model.has_text = False
+    for name in tasks.names():
+        with pytest.raises(EvaluationError, match=f"task {name} compares sounds with texts, but .* no text tower"):
+            evaluate(model, manifest, [name])
+    assert model.heard == []
+
+
 def test_a_model_that_gives_nan_or_a_wrong_shape_is_refused(manifest: Manifest, deaf: Any) -> None:
     class Broken:
         def embed_audio(self, sources: Any) -> np.ndarray:

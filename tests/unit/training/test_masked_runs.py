@@ -15,7 +15,7 @@ from openclap.checkpoints.adapters.audiomae import write_audiomae
 from openclap.checkpoints.describe import describe
 from openclap.checkpoints.native import load_bundle, save_bundle
 from openclap.cli.app import run
-from openclap.errors import ConfigError, DataError
+from openclap.errors import ConfigError, DataError, EvaluationError
 from openclap.inference.embedder import Embedder
 from openclap.models.audio.vit import Vit, VitConfig
 from openclap.models.mae_decoder import DecoderConfig, MaeDecoder, decoder_for
@@ -128,6 +128,8 @@ def test_a_model_of_sound_alone_is_saved_loaded_and_used(mae, sounds, tmp_path, 
     assert ("tokenizer", "none in the file") in list(describe(last).rows())
     assert run(["export", str(last), str(tmp_path / "exported")]) == ConfigError.exit_code
     assert "has no text tower" in capsys.readouterr().err
+    assert run(["eval", str(last), "retrieval", "--data", str(sounds)]) == EvaluationError.exit_code
+    assert "task retrieval compares sounds with texts, but" in " ".join(capsys.readouterr().err.split())
     assert run(["info", str(last)]) == 0
     printed = capsys.readouterr().out
     assert "none" in printed

@@ -69,4 +69,4 @@ def _captions(example: Example, config: RetrievalConfig) -> tuple[str, ...]:
     return texts[:1] if config.captions == "first" else texts
 
 
-tasks.add("retrieval", EvalTask("retrieval", 1, PROTOCOL, RetrievalConfig, run, _described))
+tasks.add("retrieval", EvalTask("retrieval", 1, PROTOCOL, RetrievalConfig, run, _described, needs_text=True))

@@ -126,4 +126,4 @@ def _examples(
     ]
 
 
-tasks.add("zero-shot", EvalTask("zero-shot", 1, PROTOCOL, ZeroShotConfig, run, _questions))
+tasks.add("zero-shot", EvalTask("zero-shot", 1, PROTOCOL, ZeroShotConfig, run, _questions, needs_text=True))
