@@ -35,6 +35,7 @@ def reconstruct(
     from openclap.checkpoints.load import load
     from openclap.cli.output import Output
     from openclap.cli.targets import file_target
+    from openclap.errors import ConfigError
     from openclap.evaluation.pictures import draw_features
     from openclap.inference.reconstruct import as_sound
     from openclap.inference.reconstruct import reconstruct as reconstructed
@@ -45,11 +46,17 @@ def reconstruct(
     if sound is not None:
         file_target(sound, ".wav", of="the sound", option="--sound", read=[clip])
     shares: dict[str, object] = {"ratio": ratio}
-    if kind == "2d" and 0 <= ratio <= 1:
+    if kind == "2d" and 0 <= ratio < 1:
         each = 1 - math.sqrt(1 - ratio)
         shares = {"time_ratio": each, "mel_ratio": each}
     masking = MaskingConfig.read({"kind": kind, **shares}, origin="--kind, --ratio")
     bundle = load(model, device_name(device))
+    trained = bundle.model.decoder
+    if trained is not None and kind == "2d" and masking.kept_rows(trained.config.rows) == 0:
+        raise ConfigError(
+            f"--ratio {ratio:g} with --kind 2d keeps 0 of {trained.config.rows} mel rows, so that nothing is left to "
+            "hear: lower --ratio, or take another --kind"
+        )
     found = reconstructed(bundle, clip, masking, seed=seed)
     decoder = bundle.config.model.decoder
     borrowed = decoder is not None and decoder.target == "normalised"

@@ -67,12 +67,16 @@ class MaskingConfig(Config):
         """
         if self.kind != "2d":
             return _share(tokens, self.ratio)
-        mels = int(rows * (1 - self.mel_ratio))
+        mels = self.kept_rows(rows)
         if mels == 0:
             raise ConfigError(
                 f"masking keeps 0 of {rows} mel rows, so that nothing is left to hear: lower masking.mel_ratio"
             )
         return _share(tokens // rows, self.time_ratio) * mels
+
+    def kept_rows(self, rows: int) -> int:
+        """How many of so many mel rows "2d" keeps, rounded down; 0 leaves nothing to hear."""
+        return int(rows * (1 - self.mel_ratio))
 
 
 class Mask(NamedTuple):

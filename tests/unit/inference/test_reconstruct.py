@@ -156,11 +156,22 @@ def test_the_command_draws_a_picture_and_writes_a_sound(kind, sound, tmp_path, c
 
 
 @pytest.mark.parametrize("ratio", ["0", "1", "1.5"])
-def test_the_command_refuses_a_ratio_that_leaves_nothing_to_do(ratio, sound, tmp_path):
+def test_the_command_refuses_a_ratio_that_leaves_nothing_to_do(ratio, sound, tmp_path, capsys):
     save_bundle(make_bundle(), tmp_path / "model")
     arguments = ["reconstruct", str(tmp_path / "model"), str(sound), "--out", str(tmp_path / "picture.png")]
     for kind in ("1d", "2d"):
         assert run([*arguments, "--kind", kind, "--ratio", ratio]) == 2
+    assert "_ratio" not in capsys.readouterr().err  # no setting that the command does not have
+
+
+def test_the_command_names_its_own_option_where_2d_leaves_no_row(sound, tmp_path, capsys):
+    save_bundle(make_bundle(), tmp_path / "model")
+    arguments = ["reconstruct", str(tmp_path / "model"), str(sound), "--out", str(tmp_path / "picture.png")]
+    assert run([*arguments, "--kind", "2d", "--ratio", "0.99"]) == 2
+    printed = " ".join(capsys.readouterr().err.split())
+    assert "0 of 4 mel rows" in printed
+    assert "lower --ratio" in printed
+    assert "masking." not in printed
 
 
 def test_the_command_writes_over_nothing_that_it_reads_and_says_what_is_wrong_with_a_place_at_once(
