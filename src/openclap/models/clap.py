@@ -223,9 +223,9 @@ class Clap(nn.Module):
             )
         if self.decoder is not None:
             patches = patch_encoder(encoder, name, "a decoder")
-            self.decoder.check_grid(-(-frames // patches.patch_size) * patches.rows)
             if keeps_length:
                 self.decoder.check_any_length()
+            self.decoder.check_grid(-(-frames // patches.patch_size) * patches.rows)
 
 
 class _NoText(nn.Module):

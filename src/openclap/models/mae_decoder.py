@@ -176,7 +176,8 @@ class MaeDecoder(nn.Module):
         if count % whole:
             raise ConfigError(
                 f"there are {count} patches, but this decoder takes multiples of {whole} ({self.config.rows} rows, "
-                f"{whole // self.config.rows} column(s) at a time): choose another window_s, or 'global' blocks"
+                f"{whole // self.config.rows} column(s) at a time): set model.decoder.blocks=global, or another number "
+                "of frames (frontend.mel.frames, or where that is null frontend.window_s)"
             )
 
     def check_any_places(self) -> None:

@@ -225,7 +225,14 @@ def test_flap_wants_captions_where_mae_wants_none(flap, sounds, tmp_path):
         (["model.text=null"], r"'flap' needs a text tower"),
         (["model.decoder=null"], r"no decoder: set model\.decoder"),
         (["model.text=null", "text_init.source=x"], r"model\.text is null: set model\.text\.name to 'hf'"),
-        (["model.decoder.blocks=windows", "frontend.mel.frames=80"], "window_s, or 'global' blocks"),
+        (
+            ["model.decoder.blocks=windows", "frontend.mel.frames=80"],
+            r"set model\.decoder\.blocks=global, or .*frontend\.mel\.frames.* frontend\.window_s",
+        ),
+        (
+            ["model.decoder.blocks=windows", "frontend.mel.frames=null", "frontend.length.short=keep"],
+            r"frontend\.length\.short is 'keep', but model\.decoder\.blocks 'windows'",
+        ),
     ],
 )
 def test_settings_that_do_not_fit_are_said_before_the_first_step(flap, settings, message, tmp_path):
