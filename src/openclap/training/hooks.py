@@ -24,6 +24,7 @@ class RunInfo:
         trainable_parameters: how many of them learn.
         device: where it runs.
         precision: of matrix products.
+        notices: what a person should know of the settings before the first step.
     """
 
     name: str
@@ -36,6 +37,7 @@ class RunInfo:
     trainable_parameters: int
     device: str
     precision: Resolved
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ class Hook:
         """A checkpoint was written; `best` says whether it is the best so far."""
 
     def on_notice(self, step: int, message: str) -> None:
-        """Something that a person should know: a clip that could not be read, a step that was skipped."""
+        """Something that a person should know: an unreadable clip, a skipped step; before the first step, a setting."""
 
     def on_end(self, end: RunEnd) -> None:
         """The run has ended, in time or on request, and its last checkpoint is written."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -100,6 +100,7 @@ def build_trainer(
             trainable_parameters=sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
             device=str(device),
             precision=precision,
+            notices=tuple(_notices(config, bundle)) if objective.reads_text else (),
         ),
         config.trainer,
         config.schedule,
@@ -193,6 +194,16 @@ def _bundle(config: RunConfig, model: Clap, tokenizer: Tokenizer | None) -> Bund
         tokenizer=config.tokenizer if tokenizer is None else tokenizer.config,
     )
     return Bundle(model, Frontend(config.frontend), tokenizer, described)
+
+
+def _notices(config: RunConfig, bundle: Bundle) -> Iterator[str]:
+    """What is allowed, and hardly meant."""
+    if config.objective.loss == "siglip" and bundle.config.model.init_logit_bias is None:
+        wish = "set model.init_logit_bias to -10 and model.init_logit_scale to 2.303, as the paper does"
+        yield (
+            "the loss 'siglip' trains without a learnt bias, so that the many negatives dominate the first steps: "
+            + (wish if config.init is None else "take infonce, since the model in init has none")
+        )
 
 
 def _validation_loader(

@@ -211,6 +211,8 @@ class Trainer:
                 stack.enter_context(self._directory.held())
             stack.callback(self._hooks.close)
             self._hooks.on_start(replace(self._info, start_step=self._step))
+            for notice in self._info.notices if self._step == 0 else ():
+                self._hooks.on_notice(0, notice)
             stop = stack.enter_context(stop_on_sigterm())
             if torch.device(self._info.device).type == "cpu":
                 stack.enter_context(all_freed_memory_kept())

@@ -279,6 +279,25 @@ def test_it_trains_with_the_sigmoid_loss_and_its_bias(config, tmp_path):
     trainer = build_trainer(given, tmp_path / "run")
     trainer.run()
     assert float(trainer.bundle.model.logit_bias.detach()) != -10
+    assert notices(tmp_path / "run") == []
+
+
+def test_a_sigmoid_loss_without_a_learnt_bias_is_said_once_at_the_start(config, tmp_path):
+    given = quiet(config, "objective.loss=siglip")
+    build_trainer(given, tmp_path / "run").run()
+    [notice] = notices(tmp_path / "run")
+    assert notice["step"] == 0
+    assert "set model.init_logit_bias to -10 and model.init_logit_scale to 2.303" in notice["message"]
+    build_trainer(given, tmp_path / "run").run(resume=True)
+    assert len(notices(tmp_path / "run")) == 1
+    start = f"init={tmp_path / 'run' / 'last'}"
+    build_trainer(given.override([start]), tmp_path / "next").run()
+    assert "since the model in init has none" in notices(tmp_path / "next")[0]["message"]
+
+
+def notices(run: Path) -> list[dict]:
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    return [line for line in lines if line["kind"] == "notice"]
 
 
 def test_what_the_caller_evaluates_can_choose_the_best(config, tmp_path):
