@@ -9,9 +9,9 @@
 Each arm is the recipe `flap-tiny` with other masks, or with reconstruction, or with HTSAT ("htsat": the recipe
 `starter`, with its own front-end and `flap-tiny`'s augmentation and optimiser; "htsat-adamw": with its own optimiser);
 "-recon" decodes all that is masked in two blocks, "-light" a quarter of it in one; "pretrained" begins with the encoder
-of an MAE run of the same minutes on the same clips, lightly decoded. All have the same minutes of training (or steps,
-with --steps), the same frozen text encoder, batch and captions. A run that is there is evaluated again, not trained
-again.
+of `mae-tiny`, trained once on the same clips, for --mae-minutes, which come on top. All have the same minutes of
+training (or steps, with --steps), the same frozen text encoder, batch and captions. A run that is there is evaluated
+again, not trained again.
 
 The clock ends every run, which is fair on an idle machine alone. So `--calibrate` first measures there how long a step
 of each arm takes (calibration.json); where that file lies in OUT, each arm takes as many steps as the minutes hold, and
@@ -64,6 +64,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--steps", type=int, help="of each arm, instead of minutes")
+    parser.add_argument("--mae-minutes", type=float, default=10, help="of the training that “pretrained” begins with")
     parser.add_argument("--sweep", choices=["ratio", "weight"])
     parser.add_argument("--values", type=float, nargs="+")
     parser.add_argument("--calibrate", action="store_true", help="measure the arms' steps, and train nothing else")
@@ -83,9 +84,11 @@ def main() -> None:
             out = given.out / f"{name}-{length}-seed{seed}"
             chosen = [*settings, *given.settings]
             if name == "pretrained":
-                run = pretrain(seed, given.data, out, end_after("mae", given))
-                chosen.append(f"audio_init.source={run / 'last'}")
-            training = train(name, chosen, seed, given.data, out, end_after(name, given))
+                mae = given.out / f"mae-{given.mae_minutes:g}min"
+                pretrain(given.data, mae, end_after("mae", given.mae_minutes, given.out))
+                chosen.append(f"audio_init.source={mae / 'last'}")
+            end = end_after(name, given.minutes, given.out) if given.steps is None else _steps(given.steps)
+            training = train(name, chosen, seed, given.data, out, end)
             rows += [{"arm": name, "seed": seed, **training, **row} for row in arms.evaluate(out, given.data, where)]
             reported_on = "validation" if given.sweep else "test"
             arms.write(rows, given.json, reported_on=reported_on, minutes=None if given.steps else given.minutes)
@@ -132,7 +135,8 @@ def calibrate(runs: list[tuple[str, list[str]]], given: argparse.Namespace) -> N
     for arm, settings in runs:
         name, run = arm, given.out / f"{arm}-calibration"
         if arm == "pretrained":  # its own steps are those of "1d"
-            name, run = "mae", pretrain(0, given.data, run, end)
+            name, run = "mae", given.out / "mae-calibration"
+            pretrain(given.data, run, end)
         else:
             train(arm, [*settings, *given.settings], 0, given.data, run, end)
         ends = [step["elapsed_s"] for step in arms.steps(run)]
@@ -147,15 +151,17 @@ def calibrate(runs: list[tuple[str, list[str]]], given: argparse.Namespace) -> N
         _keep(found, given.out)
 
 
-def end_after(name: str, given: argparse.Namespace) -> list[str]:
+def end_after(name: str, minutes: float, out: Path) -> list[str]:
     """The settings that end an arm: at the steps that its minutes hold on the calibrated machine, or by the clock."""
-    found, steps = _calibration(given.out), given.steps
+    found = _calibration(out)
     each = found.get(name.replace("pretrained", "1d"))
-    if steps is None and (each is None or START not in found):
-        return [f"trainer.max_minutes={given.minutes}"]
-    if steps is None:
-        steps = round((60 * given.minutes - found[START]) / each)
-    return [f"trainer.max_steps={steps}", "trainer.max_minutes=null"]
+    if each is None or START not in found:
+        return [f"trainer.max_minutes={minutes}"]
+    return _steps(round((60 * minutes - found[START]) / each))
+
+
+def _steps(count: int) -> list[str]:
+    return [f"trainer.max_steps={count}", "trainer.max_minutes=null"]
 
 
 def _keep(found: dict[str, float], out: Path) -> None:
@@ -177,24 +183,9 @@ def train(name: str, settings: list[str], seed: int, data: Path, out: Path, end:
     return arms.train(recipe, [*common, *settings, *end], data, out)
 
 
-def pretrain(seed: int, data: Path, out: Path, end: list[str]) -> Path:
-    """An MAE run of flap-tiny's encoder on the training clips alone; trained now unless it is there."""
-    run = out.with_name(f"{out.name}-mae")
-    tiny = arms.flap_tiny()
-    settings = {
-        "model.audio": tiny["model"]["audio"],
-        "model.decoder": LIGHT_DECODER,
-        "objective.options.reconstruction": LIGHT,
-        "frontend": tiny["frontend"],
-        "data.batch_size": BATCH,
-        "data.workers": 0,
-        "data.cache_bytes": tiny["data"]["cache_bytes"],
-        "data.train.where": {"split": "train"},
-        "trainer.max_epochs": None,
-        "seed": seed,
-    }
-    arms.train("mae-vitb", [*arms.as_settings(settings | arms.optimiser()), *_hearing(), *end], data, run)
-    return run
+def pretrain(data: Path, run: Path, end: list[str]) -> None:
+    """A run of mae-tiny on the training clips' sound; trained now unless it is there."""
+    arms.train("mae-tiny", [*WHOLE, "trainer.eval_every=null", *end], data, run)
 
 
 def _hearing() -> list[str]:
