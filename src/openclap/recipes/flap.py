@@ -123,14 +123,15 @@ def mae_tiny() -> RunConfig:
     """Masked autoencoding of sound alone with the audio encoder of "flap-tiny", which can start from it.
 
     All [ours] but that 80 % of the tokens are masked, as AudioMAE's [c]: of those a random quarter is decoded in each
-    step, by one block 128 wide; all else as "flap-tiny". Captions are not read, and need not be there.
+    step, by one block 128 wide, and batches are of 48, since it is steps that it needs; all else as "flap-tiny".
+    Captions are not read, and need not be there.
     """
     tiny = flap_tiny()
     decoder = DecoderConfig(dim=128, depth=1, heads=4, blocks="global")
     options = {"masking": {"kind": "1d", "ratio": 0.8}, "reconstruction": {"share": 0.25}}
     return RunConfig(
         name="mae-tiny",
-        data=tiny.data.model_copy(update={"captions": CaptionPolicyConfig()}),
+        data=tiny.data.model_copy(update={"batch_size": 48, "captions": CaptionPolicyConfig()}),
         frontend=tiny.frontend,
         model=ClapConfig(audio=tiny.model.audio, text=None, decoder=decoder),
         objective=ObjectiveConfig(name="mae", options=options),
