@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from types import ModuleType
 
@@ -13,7 +12,6 @@ from openclap.data.policy import check_captions, training_texts
 from openclap.data.where import select_examples
 from openclap.recipes.registry import recipes
 
-BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 MADE = (MadeCaption("You can hear rain.", "template", of=("rain",)),)
 CLIPS = [
     Example("titled", Path("a.wav"), captions=("Rain on a roof",), split="train"),
@@ -25,9 +23,8 @@ TITLE, RAIN, WIND, SENTENCE = "Rain on a roof", "The sound of rain", "The sound 
 
 
 @pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module("captions")
+def script(load) -> ModuleType:
+    return load("captions")
 
 
 @pytest.mark.parametrize(

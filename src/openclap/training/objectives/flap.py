@@ -24,9 +24,8 @@ from openclap.training.objectives.base import check_text, negatives_of, objectiv
 from openclap.training.objectives.contrastive import ContrastiveObjective
 from openclap.training.objectives.masked import (
     MaskedClips,
+    check_masked,
     check_reconstructs,
-    decoder_of,
-    encoder_of,
     same_chance,
 )
 from openclap.types import NegativeOutput, PairBatch
@@ -82,10 +81,7 @@ class FlapObjective:
         And that masks leave something to hear.
         """
         check_text(model, "flap")
-        rows = encoder_of(model).rows
-        self.config.masking.kept(rows, rows)
-        if self.config.reconstruction is not None:
-            decoder_of(model, self.config.reconstruction)
+        check_masked(model, self.config.masking, self.config.reconstruction)
 
     def __call__(
         self, model: Clap, features: Float[Tensor, "batch views frames mels"], batch: PairBatch

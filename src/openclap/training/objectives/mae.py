@@ -21,9 +21,8 @@ from openclap.models.masking import MaskingConfig
 from openclap.training.objectives.base import objectives
 from openclap.training.objectives.masked import (
     MaskedClips,
+    check_masked,
     check_reconstructs,
-    decoder_of,
-    encoder_of,
     same_chance,
 )
 from openclap.types import PairBatch
@@ -72,9 +71,7 @@ class MaeObjective:
             raise ConfigError(
                 "objective 'mae' trains on sound alone, and would leave a text tower as it is: set model.text to null"
             )
-        rows = encoder_of(model).rows
-        self.config.masking.kept(rows, rows)
-        decoder_of(model, self.config.reconstruction)
+        check_masked(model, self.config.masking, self.config.reconstruction)
 
     def __call__(
         self,

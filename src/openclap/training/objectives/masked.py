@@ -112,6 +112,19 @@ def decoder_of(model: Clap, config: ReconstructionConfig) -> MaeDecoder:
     return model.decoder
 
 
+def check_masked(model: Clap, masking: MaskingConfig, reconstruction: ReconstructionConfig | None) -> None:
+    """Make sure that a model can be trained with these masks, and reconstruct where that is asked.
+
+    Raises:
+        ConfigError: if its audio encoder cannot leave tokens out, nothing would be left to hear, or the decoder is
+            missing or cannot decode what is to be.
+    """
+    rows = encoder_of(model).rows
+    masking.kept(rows, rows)
+    if reconstruction is not None:
+        decoder_of(model, reconstruction)
+
+
 def same_chance(device: torch.device) -> torch.Generator:
     """The generator of validation's masks: they are the same at every validation, so that its numbers compare."""
     return torch.Generator(device).manual_seed(0)
